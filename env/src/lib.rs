@@ -1,0 +1,24 @@
+//! The outside world, as the rest of Tabularium sees it.
+//!
+//! Everything that differs between a real machine and the simulator is behind this crate: the async
+//! runtime ([`rt`]), clocks and randomness ([`rt::time`], [`rand`]), and the file system ([`disk`]). No other
+//! crate asks whether `--cfg madsim` is set to choose between them; the same logic runs on both.
+//!
+//! It also holds the ids that cross crates ([`ids`]), so that a tablet's number has one type from the catalog
+//! down to a file name, and the named places where a test can stop a process ([`pause`]).
+//!
+//! ```
+//! use env::disk::{self, Disk, MemDisk};
+//! let disk = MemDisk::new();
+//! disk.create_dir("jobs")?;
+//! disk::publish(&disk, "jobs", "state.json", b"{}")?;
+//! let disk = disk.power_cut(7);
+//! assert_eq!(&disk.read("jobs/state.json")?[..], b"{}");
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+pub mod disk;
+pub mod ids;
+pub mod pause;
+pub mod rand;
+pub mod rt;
