@@ -1,1 +1,5 @@
-//! Placeholder.
+//! The storage node: SQL, MySQL protocol, queries, HTTP and command line of Tabularium.
+
+pub mod error;
+pub mod result;
+pub mod stream_load;
