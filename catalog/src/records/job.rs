@@ -1,0 +1,1 @@
+//! BACKUP and RESTORE jobs.

@@ -1,0 +1,29 @@
+//! What the catalog holds, one module per kind. [`crate::record`] says how records become bytes; an example of every
+//! format ever written stands in `tests/golden/`.
+
+pub mod counter;
+pub mod database;
+pub mod job;
+pub mod load;
+pub mod name;
+pub mod node;
+pub mod partition;
+pub mod recycle;
+pub mod repository;
+pub mod table;
+pub mod tablet;
+pub mod task;
+
+pub use counter::CounterRecord;
+pub use database::DatabaseRecord;
+pub use load::{LoadRecord, LoadState};
+pub use name::NameRecord;
+pub use node::NodeRecord;
+pub use partition::{PartitionRecord, PartitionState};
+pub use recycle::{RecycleRecord, Recycled};
+pub use repository::RepositoryRecord;
+pub use table::{
+    BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
+    TableState,
+};
+pub use tablet::TabletRecord;

@@ -1,0 +1,37 @@
+//! Repositories that this cluster knows.
+
+use crate::keys;
+use crate::record::Record;
+use env::ids::RepositoryId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A repository that this cluster knows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RepositoryRecord {
+    /// Its id here; another cluster has its own for the same place.
+    pub id: RepositoryId,
+    /// Its name, unique in the cluster; case counts.
+    pub name: String,
+    /// Where it is, as a URL.
+    pub location: String,
+    /// Whether BACKUP and whatever deletes is refused.
+    pub read_only: bool,
+    /// The broker that was named, if any; only shown.
+    pub broker: Option<String>,
+    /// Properties as given, by name.
+    pub properties: BTreeMap<String, String>,
+    /// When it was made, in milliseconds since 1970, as the repository itself says.
+    pub created_ms: u64,
+    /// What the last attempt to reach it said when it failed.
+    pub error: Option<String>,
+}
+
+impl Record for RepositoryRecord {
+    const KIND: &'static str = "repository";
+    const FORMAT: u32 = 1;
+
+    fn key(&self) -> String {
+        keys::repository(self.id)
+    }
+}

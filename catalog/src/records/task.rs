@@ -1,0 +1,1 @@
+//! Work of a job on one node.
