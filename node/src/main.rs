@@ -1,2 +1,3 @@
-//! Placeholder.
+//! The `tabularium` binary.
+
 fn main() {}

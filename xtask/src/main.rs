@@ -1,2 +1,57 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the one door for everything that is checked, run or measured here. What CI runs, a person runs.
+
+#![expect(clippy::print_stderr, reason = "a command line tool talks to its user")]
+
+mod checks;
+mod clients;
+mod run;
+
+use anyhow::{Result, bail};
+use std::process::ExitCode;
+
+const USAGE: &str = "usage: cargo xtask COMMAND
+
+  demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
+  test             everything below except bench: what has to pass before a change lands
+  test unit        the tests of every crate, documentation examples among them
+  test clients     the stock mariadb client and PyMySQL against a server (skipped, with a word, where they are absent)
+  lint             formatting, clippy with warnings denied, rules about the dependency graph
+  sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
+  bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
+  clients install  install the stock clients that `test clients` uses (Debian packages and PyPI)
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&words) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("xtask: {failed:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(words: &[&str]) -> Result<()> {
+    match words {
+        ["demo", rest @ ..] => run::demo(rest),
+        ["test"] => {
+            checks::lint()?;
+            checks::unit()?;
+            run::simulate(&[])?;
+            clients::test()
+        }
+        ["test", "unit"] => checks::unit(),
+        ["test", "clients"] => clients::test(),
+        ["lint"] => checks::lint(),
+        ["sim", rest @ ..] => run::simulate(rest),
+        ["bench", rest @ ..] => run::bench(rest),
+        ["clients", "install"] => clients::install(),
+        [] | ["help" | "--help" | "-h", ..] => {
+            eprint!("{USAGE}");
+            Ok(())
+        }
+        [unknown, ..] => bail!("no command {unknown:?}\n\n{USAGE}"),
+    }
+}

@@ -1,0 +1,83 @@
+//! The command line: `serve`, `sql`, `demo`.
+
+mod demo;
+mod grid;
+mod serve;
+mod shell;
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+/// Snapshot, backup and restore for columnar tablet stores, with the store and the node they live in.
+#[derive(Debug, Parser)]
+#[command(name = "tabularium", version, about, long_about = None)]
+struct Cli {
+    /// What to log, as in RUST_LOG: a level, or target=level pairs.
+    #[arg(long, global = true, env = "TABULARIUM_LOG", default_value = "warn")]
+    log: String,
+    /// Write the log as one JSON object a line.
+    #[arg(long, global = true)]
+    log_json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a storage node: MySQL protocol and HTTP on a data directory.
+    Serve(serve::ServeArgs),
+    /// Run SQL: on a data directory of this process' own, or against a server.
+    Sql(shell::SqlArgs),
+    /// Back up a real database while it is being loaded, destroy it, restore it, and prove it.
+    Demo(demo::DemoArgs),
+}
+
+/// Where the embedded engine keeps everything.
+#[derive(Debug, Args)]
+struct DataDir {
+    /// Data directory; made when it does not exist. One process at a time.
+    #[arg(long, env = "TABULARIUM_DATA_DIR")]
+    data_dir: PathBuf,
+}
+
+/// Parses the command line, runs it, and returns the exit code: 0 done, 1 failed, 2 wrong usage.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(failed) => return fail(&anyhow::Error::new(failed).context("cannot start the runtime")),
+    };
+    let done = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::run(args).await,
+            Command::Sql(args) => shell::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
+        }
+    });
+    // Blocking work that is still under way (a file being synced) is not waited for: a kill must be survivable anyway.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => fail(&failed),
+    }
+}
+
+fn start_log(cli: &Cli) {
+    use std::io::IsTerminal;
+    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if cli.log_json {
+        builder.json().init();
+    } else {
+        builder.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
+fn fail(failed: &anyhow::Error) -> ExitCode {
+    eprintln!("tabularium: {failed:#}");
+    ExitCode::FAILURE
+}

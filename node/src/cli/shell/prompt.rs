@@ -1,0 +1,73 @@
+//! The interactive prompt: history, many lines a statement, `\G`.
+
+use super::text::cut;
+use super::{Connection, Format, run_piece, say};
+use anyhow::{Context, Result};
+use rustyline::error::ReadlineError;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Completer, Editor, Helper, Highlighter, Hinter};
+use std::path::PathBuf;
+
+#[derive(Completer, Helper, Highlighter, Hinter)]
+struct Statements;
+
+impl Validator for Statements {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let text = context.input();
+        let (_, rest) = cut(text);
+        if rest.trim().is_empty() || is_leaving(text) || text.trim() == "help" {
+            Ok(ValidationResult::Valid(None))
+        } else {
+            Ok(ValidationResult::Incomplete)
+        }
+    }
+}
+
+fn is_leaving(text: &str) -> bool {
+    matches!(text.trim().trim_end_matches(';').to_ascii_lowercase().as_str(), "exit" | "quit" | "\\q")
+}
+
+fn history_file() -> Option<PathBuf> {
+    std::env::home_dir().map(|home| home.join(".tabularium_history"))
+}
+
+const WELCOME: &str = "Statements end with `;`, or with `\\G` for one column a line. `exit` or Ctrl-D leaves.";
+
+/// Reads and runs statements until the user leaves.
+pub(super) async fn run(connection: &mut Connection, format: Format) -> Result<()> {
+    let mut editor: Editor<Statements, FileHistory> = Editor::new().context("cannot use this terminal")?;
+    editor.set_helper(Some(Statements));
+    let history = history_file();
+    if let Some(file) = &history {
+        // A first session has no history.
+        editor.load_history(file).ok();
+    }
+    say(WELCOME);
+    loop {
+        // Reading blocks this thread only; jobs and loads of the embedded engine go on on the others.
+        match tokio::task::block_in_place(|| editor.readline("tabularium> ")) {
+            Ok(text) if is_leaving(&text) => break,
+            Ok(text) if text.trim() == "help" => say(WELCOME),
+            Ok(text) => {
+                if !text.trim().is_empty() {
+                    editor.add_history_entry(text.trim()).ok();
+                }
+                let (pieces, _) = cut(&text);
+                for piece in &pieces {
+                    if let Err(failed) = run_piece(connection, piece, format, true).await {
+                        say(&format!("{failed:#}"));
+                        break;
+                    }
+                }
+            }
+            Err(ReadlineError::Interrupted) => {}
+            Err(ReadlineError::Eof) => break,
+            Err(failed) => return Err(failed).context("cannot read from this terminal"),
+        }
+    }
+    if let Some(file) = &history {
+        editor.save_history(file).with_context(|| format!("cannot write {}", file.display()))?;
+    }
+    Ok(())
+}

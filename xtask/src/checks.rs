@@ -1,0 +1,52 @@
+//! What has to hold for every change.
+
+use crate::run::{cargo, must, root};
+use anyhow::{Context, Result, bail};
+
+/// Crates that may not reach below `node`: what a backup copies is copied raw, and the heavy query engine stays where
+/// it is used.
+const ONLY_IN_NODE: [&str; 3] = ["zstd-sys", "datafusion", "brotli"];
+const BELOW_NODE: [&str; 5] =
+    ["tabularium-env", "tabularium-catalog", "tabularium-tablet", "tabularium-repository", "tabularium-snapshot"];
+
+pub(crate) fn lint() -> Result<()> {
+    must(&mut cargo(["fmt", "--all", "--check"]))?;
+    must(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    dependencies()?;
+    runtime_names()
+}
+
+pub(crate) fn unit() -> Result<()> {
+    must(&mut cargo(["test", "--workspace"]))
+}
+
+fn dependencies() -> Result<()> {
+    eprintln!("\n$ the dependency graph below node");
+    for package in BELOW_NODE {
+        let output = cargo(["tree", "--package", package, "--edges", "normal", "--prefix", "none"]).output()?;
+        let tree = String::from_utf8_lossy(&output.stdout).into_owned();
+        if !output.status.success() {
+            bail!("cargo tree failed for {package}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        for banned in ONLY_IN_NODE {
+            if tree.lines().any(|line| line.split(' ').next() == Some(banned)) {
+                bail!("{package} depends on {banned}; only node may (see docs/decisions)");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Only `env` chooses the runtime: elsewhere tokio is named by nothing but the parts of `node` that never run in the
+/// simulator.
+fn runtime_names() -> Result<()> {
+    eprintln!("\n$ who names the runtime");
+    for package in ["catalog", "tablet", "repository", "snapshot", "sim"] {
+        let manifest = root().join(package).join("Cargo.toml");
+        let text = std::fs::read_to_string(&manifest).with_context(|| manifest.display().to_string())?;
+        if text.lines().any(|line| line.starts_with("tokio")) {
+            bail!("{package}/Cargo.toml names tokio; use env::rt, which the simulator replaces");
+        }
+    }
+    Ok(())
+}

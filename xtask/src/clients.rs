@@ -1,0 +1,69 @@
+//! The stock clients: the `mariadb` command line client and PyMySQL, against a server that this starts and ends.
+
+use crate::run::{cargo, must, root};
+use anyhow::{Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// A private place for the Python client, so that nothing on the machine changes.
+fn environment() -> PathBuf {
+    root().join("target").join("clients")
+}
+
+fn python() -> PathBuf {
+    environment().join("bin").join("python")
+}
+
+fn works(command: &mut Command) -> bool {
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn client() -> Option<&'static str> {
+    ["mariadb", "mysql"].into_iter().find(|name| works(Command::new(name).arg("--version")))
+}
+
+fn has_pymysql(python: &Path) -> bool {
+    works(Command::new(python).args(["-c", "import pymysql"]))
+}
+
+/// Installs what is absent: the client from Debian's packages (as root), PyMySQL into `target/clients`.
+pub(crate) fn install() -> Result<()> {
+    if client().is_none() {
+        must(Command::new("apt-get").args(["update", "--quiet"]))?;
+        must(
+            Command::new("apt-get")
+                .args(["install", "--yes", "--quiet", "--no-install-recommends", "mariadb-client"])
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )?;
+    }
+    if !has_pymysql(&python()) {
+        must(Command::new("python3").args(["-m", "venv"]).arg(environment()))?;
+        must(Command::new(python()).args(["-m", "pip", "install", "--quiet", "PyMySQL==1.2.4"]))?;
+    }
+    Ok(())
+}
+
+/// Runs `node/tests/clients/run.py`, or says why not.
+pub(crate) fn test() -> Result<()> {
+    let Some(client) = client() else {
+        eprintln!(
+            "\nSKIPPED: the tests with stock clients; there is no mariadb client here: `cargo xtask clients install`"
+        );
+        return Ok(());
+    };
+    if !has_pymysql(&python()) {
+        eprintln!("\nSKIPPED: the tests with stock clients; there is no PyMySQL here: `cargo xtask clients install`");
+        return Ok(());
+    }
+    must(&mut cargo(["build", "--package", "tabularium"]))?;
+    let server = root().join("target").join("debug").join("tabularium");
+    if !server.exists() {
+        bail!("{} was not built", server.display());
+    }
+    must(Command::new(python()).current_dir(root()).arg("node/tests/clients/run.py").args([
+        "--server",
+        &server.display().to_string(),
+        "--client",
+        client,
+    ]))
+}
