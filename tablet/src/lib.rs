@@ -1,1 +1,19 @@
-//! Placeholder.
+//! The data: columnar tablets.
+//!
+//! A table's [`Schema`] says which columns of which [`ColumnType`]s it has and what its key means. Rows come in through
+//! [`conform`], which casts them strictly to those types, and are spread over partitions and buckets by a [`Router`]. In each
+//! tablet they are sorted by key and written as segments, immutable Parquet files that any tool can read.
+
+mod batch;
+mod datum;
+mod error;
+mod route;
+mod schema;
+mod types;
+
+pub use batch::RowError;
+pub use datum::{Datum, ValueError};
+pub use error::{Error, ErrorKind, Result};
+pub use route::RouteError;
+pub use schema::{COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
+pub use types::{CHAR_MAX, ColumnType, DECIMAL_PRECISION_MAX, STRING_MAX, TypeError, VARCHAR_MAX};

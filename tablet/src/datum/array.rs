@@ -1,0 +1,153 @@
+//! Values in and out of Arrow arrays.
+
+use super::Datum;
+use crate::error::{Error, Result};
+use crate::types::ColumnType;
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, PrimitiveBuilder,
+    StringBuilder,
+};
+use arrow::datatypes::{
+    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    i256,
+};
+use std::sync::Arc;
+
+fn mismatch(data_type: &ColumnType, value: &Datum) -> Error {
+    Error::Invalid(format!("'{value}' is not a value of a {data_type} column"))
+}
+
+fn integers<T: ArrowPrimitiveType>(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef>
+where
+    T::Native: TryFrom<i128>,
+{
+    let mut builder = PrimitiveBuilder::<T>::with_capacity(values.len());
+    for value in values {
+        match value {
+            Datum::Null => builder.append_null(),
+            Datum::Int(number) => {
+                let number = T::Native::try_from(*number).ok().ok_or_else(|| mismatch(data_type, value))?;
+                builder.append_value(number);
+            }
+            _ => return Err(mismatch(data_type, value)),
+        }
+    }
+    Ok(Arc::new(builder.finish()))
+}
+
+/// Appends each value by `one`, which answers whether it could.
+fn fill(data_type: &ColumnType, values: &[Datum], mut one: impl FnMut(&Datum) -> bool) -> Result<()> {
+    match values.iter().find(|value| !one(value)) {
+        Some(wrong) => Err(mismatch(data_type, wrong)),
+        None => Ok(()),
+    }
+}
+
+macro_rules! filled {
+    ($data_type:expr, $values:expr, $builder:expr, $pattern:pat $(if $guard:expr)? => $value:expr) => {{
+        let mut builder = $builder;
+        fill($data_type, $values, |value| {
+            match value {
+                Datum::Null => builder.append_null(),
+                $pattern $(if $guard)? => builder.append_value($value),
+                _ => return false,
+            }
+            true
+        })?;
+        Ok(Arc::new(builder.finish()))
+    }};
+}
+
+pub(super) fn build(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef> {
+    let many = values.len();
+    match data_type {
+        ColumnType::Boolean => {
+            filled!(data_type, values, BooleanBuilder::with_capacity(many), Datum::Bool(value) => *value)
+        }
+        ColumnType::TinyInt => integers::<Int8Type>(data_type, values),
+        ColumnType::SmallInt => integers::<Int16Type>(data_type, values),
+        ColumnType::Int => integers::<Int32Type>(data_type, values),
+        ColumnType::BigInt => integers::<Int64Type>(data_type, values),
+        ColumnType::LargeInt => {
+            let builder = Decimal256Builder::with_capacity(many).with_data_type(data_type.arrow());
+            filled!(data_type, values, builder, Datum::Int(value) => i256::from_i128(*value))
+        }
+        ColumnType::Float => {
+            let builder = PrimitiveBuilder::<Float32Type>::with_capacity(many);
+            filled!(data_type, values, builder, Datum::Float(value) => narrow(*value))
+        }
+        ColumnType::Double => {
+            let builder = PrimitiveBuilder::<Float64Type>::with_capacity(many);
+            filled!(data_type, values, builder, Datum::Float(value) => *value)
+        }
+        ColumnType::Decimal { scale: wanted, .. } => {
+            let builder = Decimal128Builder::with_capacity(many).with_data_type(data_type.arrow());
+            filled!(data_type, values, builder, Datum::Decimal { unscaled, scale } if scale == wanted => *unscaled)
+        }
+        ColumnType::Date => {
+            let builder = PrimitiveBuilder::<Date32Type>::with_capacity(many);
+            filled!(data_type, values, builder, Datum::Date(days) => *days)
+        }
+        ColumnType::DateTime => {
+            let builder = PrimitiveBuilder::<TimestampMicrosecondType>::with_capacity(many);
+            filled!(data_type, values, builder, Datum::DateTime(micros) => *micros)
+        }
+        ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::String => {
+            filled!(data_type, values, StringBuilder::new(), Datum::Text(text) => text)
+        }
+        ColumnType::Varbinary(_) => filled!(data_type, values, BinaryBuilder::new(), Datum::Bytes(bytes) => bytes),
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "to the nearest FLOAT, which is what the column holds")]
+fn narrow(value: f64) -> f32 {
+    value as f32
+}
+
+pub(super) fn at(array: &dyn Array, row: usize) -> Result<Datum> {
+    if row >= array.len() {
+        return Err(Error::Invalid(format!("there is no row {row} among {}", array.len())));
+    }
+    if array.is_null(row) {
+        return Ok(Datum::Null);
+    }
+    #[expect(clippy::wildcard_enum_match_arm, reason = "all other Arrow types are refused, the ones to come too")]
+    Ok(match array.data_type() {
+        DataType::Null => Datum::Null,
+        DataType::Boolean => Datum::Bool(array.as_boolean().value(row)),
+        DataType::Int8 => Datum::Int(array.as_primitive::<Int8Type>().value(row).into()),
+        DataType::Int16 => Datum::Int(array.as_primitive::<Int16Type>().value(row).into()),
+        DataType::Int32 => Datum::Int(array.as_primitive::<Int32Type>().value(row).into()),
+        DataType::Int64 => Datum::Int(array.as_primitive::<Int64Type>().value(row).into()),
+        DataType::UInt8 => Datum::Int(array.as_primitive::<UInt8Type>().value(row).into()),
+        DataType::UInt16 => Datum::Int(array.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::UInt32 => Datum::Int(array.as_primitive::<UInt32Type>().value(row).into()),
+        DataType::UInt64 => Datum::Int(array.as_primitive::<UInt64Type>().value(row).into()),
+        DataType::Float32 => Datum::Float(array.as_primitive::<Float32Type>().value(row).into()),
+        DataType::Float64 => Datum::Float(array.as_primitive::<Float64Type>().value(row)),
+        DataType::Decimal128(_, scale) => Datum::Decimal {
+            unscaled: array.as_primitive::<Decimal128Type>().value(row),
+            scale: u8::try_from(*scale).ok().ok_or_else(|| unreadable(array))?,
+        },
+        DataType::Decimal256(_, 0) => {
+            let value = array.as_primitive::<Decimal256Type>().value(row);
+            Datum::Int(value.to_i128().ok_or_else(|| Error::Invalid(format!("{value} is too large a number")))?)
+        }
+        DataType::Date32 => Datum::Date(array.as_primitive::<Date32Type>().value(row)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            Datum::DateTime(array.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
+        DataType::Utf8 => Datum::Text(array.as_string::<i32>().value(row).to_owned()),
+        DataType::LargeUtf8 => Datum::Text(array.as_string::<i64>().value(row).to_owned()),
+        DataType::Utf8View => Datum::Text(array.as_string_view().value(row).to_owned()),
+        DataType::Binary => Datum::Bytes(array.as_binary::<i32>().value(row).to_vec()),
+        DataType::LargeBinary => Datum::Bytes(array.as_binary::<i64>().value(row).to_vec()),
+        DataType::BinaryView => Datum::Bytes(array.as_binary_view().value(row).to_vec()),
+        _ => return Err(unreadable(array)),
+    })
+}
+
+fn unreadable(array: &dyn Array) -> Error {
+    Error::Invalid(format!("values of type {} cannot be read one by one", array.data_type()))
+}

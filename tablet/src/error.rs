@@ -1,0 +1,142 @@
+//! The crate's error: what went wrong, precisely, and [`ErrorKind`]: what the caller can do about it.
+
+use crate::batch::RowError;
+use crate::datum::ValueError;
+use crate::route::RouteError;
+use crate::schema::SchemaError;
+use crate::types::TypeError;
+use arrow::error::ArrowError;
+use std::io;
+use thiserror::Error as ThisError;
+
+/// Errors grouped by the action they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The request is wrong; change it.
+    Invalid,
+    /// What it names does not exist.
+    NotFound,
+    /// What it would make exists already.
+    AlreadyExists,
+    /// Somebody was faster; read again and retry.
+    Conflict,
+    /// Somebody else is at it; try later.
+    Busy,
+    /// Not allowed.
+    Denied,
+    /// Somebody else took over for good.
+    Fenced,
+    /// The outside world did not answer; retry.
+    Unavailable,
+    /// It may have happened or not; look before doing it again.
+    Indeterminate,
+    /// Stored bytes are not what was written.
+    Corrupt,
+    /// No space left.
+    Full,
+    /// Somebody asked to stop.
+    Cancelled,
+    /// It took longer than was allowed.
+    TimedOut,
+    /// A thing that Tabularium does not do.
+    Unsupported,
+    /// A mistake in Tabularium itself.
+    Internal,
+}
+
+/// What can go wrong in this crate.
+#[derive(Debug, ThisError)]
+#[non_exhaustive]
+pub enum Error {
+    /// Text that names no column type.
+    #[error(transparent)]
+    Type(#[from] TypeError),
+    /// Columns that make no table.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    /// A value that is not one of its type.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+    /// A row that does not fit the table.
+    #[error(transparent)]
+    Row(#[from] Box<RowError>),
+    /// A row that fits no partition, or partitions that cannot be.
+    #[error(transparent)]
+    Route(#[from] RouteError),
+    /// Rows whose shape is not the table's: a caller's mistake, told plainly.
+    #[error("{0}")]
+    Invalid(String),
+    /// The disk said no.
+    #[error("cannot {action} '{path}': {source}")]
+    Io {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The path, relative to the disk.
+        path: String,
+        /// What the disk said.
+        source: io::Error,
+    },
+    /// Stored bytes are not what was written.
+    #[error("'{object}' is damaged{}: expected {expected}, found {found}", at(.offset.as_ref()))]
+    Corrupt {
+        /// The file or record.
+        object: String,
+        /// Where in it, in bytes, when that is known.
+        offset: Option<u64>,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Arrow refused an operation that must work.
+    #[error("columns cannot be worked on: {0}")]
+    Arrow(#[from] ArrowError),
+    /// A broken rule inside the program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+fn at(offset: Option<&u64>) -> String {
+    offset.map_or_else(String::new, |offset| format!(" at byte {offset}"))
+}
+
+impl Error {
+    /// What the caller can do about it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Type(error) => error.kind(),
+            Self::Schema(error) => error.kind(),
+            Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Io { source, .. } => io_kind(source),
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Arrow(_) | Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// A disk error with the verb and the path that it belongs to.
+    pub(crate) fn io(action: &'static str, path: &str) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Damage in `object` whose place in it is not known.
+    pub(crate) fn corrupt(object: &str, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Corrupt { object: object.to_owned(), offset: None, expected: expected.into(), found: found.into() }
+    }
+}
+
+/// The kind of a disk's error.
+pub(crate) fn io_kind(error: &io::Error) -> ErrorKind {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the enum is open; all else is worth a retry")]
+    match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => ErrorKind::Full,
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => ErrorKind::Corrupt,
+        _ => ErrorKind::Unavailable,
+    }
+}
+
+/// Shorthand for this crate's results.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
