@@ -2,4 +2,5 @@
 
 pub mod error;
 pub mod result;
+pub mod sql;
 pub mod stream_load;
