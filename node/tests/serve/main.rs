@@ -1,0 +1,18 @@
+//! The real binary, over real sockets, killed for real.
+
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::missing_panics_doc,
+    reason = "tests"
+)]
+#![cfg(not(madsim))]
+
+mod crash;
+mod leftovers;
+mod server;
+mod shell;
