@@ -169,6 +169,14 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// The storage library gave up on pages that it cannot read.
+    #[error("{object} is corrupt: the storage library stopped: {reason}")]
+    Panicked {
+        /// The file's path.
+        object: String,
+        /// What it said.
+        reason: String,
+    },
     /// The disk failed; nothing was written.
     #[error("{object}: {source}")]
     Io {
@@ -231,7 +239,7 @@ impl Error {
             Self::Conflict { .. } | Self::Stale { .. } | Self::Compacted { .. } => ErrorKind::Conflict,
             Self::FutureRevision { .. } | Self::Name { .. } | Self::Invalid(_) => ErrorKind::Invalid,
             Self::NewerFormat { .. } => ErrorKind::Unsupported,
-            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Corrupt { .. } | Self::Panicked { .. } => ErrorKind::Corrupt,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => ErrorKind::Full,
             Self::Io { .. } | Self::Latched { .. } | Self::Closed(_) => ErrorKind::Unavailable,
             Self::Full { .. } => ErrorKind::Full,

@@ -24,6 +24,7 @@
 //! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(example()).unwrap();
 //! ```
 
+pub mod conformance;
 pub mod keys;
 pub mod names;
 pub mod record;
@@ -31,10 +32,12 @@ pub mod records;
 pub mod store;
 
 mod change;
+mod embedded;
 mod error;
 mod lookup;
 
 pub use change::Change;
+pub use embedded::{EmbeddedOptions, EmbeddedStore};
 pub use error::{Error, ErrorKind, KeyState, NameKind, Result};
 pub use lookup::Catalog;
 pub use record::{Record, Stored};

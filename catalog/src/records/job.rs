@@ -174,7 +174,7 @@ pub struct JobEnding {
     pub by_user: bool,
 }
 
-/// A page in a repository.
+/// A reference to a page in a repository, kept as the repository gave it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageRecord {
     /// Its name.
@@ -183,6 +183,10 @@ pub struct PageRecord {
     pub len_bytes: u64,
     /// Its hash in hexadecimal.
     pub hash: String,
+    /// What it holds, in the repository's words.
+    pub kind: String,
+    /// The format of that.
+    pub format: u32,
 }
 
 /// The cut that a backup took.
