@@ -8,6 +8,7 @@ pub(crate) mod tests;
 
 use crate::error::Result;
 use crate::types::ColumnType;
+use crate::values::Values;
 use arrow::array::{Array, ArrayRef};
 use std::cmp::Ordering;
 use std::fmt;
@@ -160,7 +161,7 @@ impl Datum {
     /// # Errors
     /// `Invalid` when there is no such row, or the array's type is none of those.
     pub fn at(array: &dyn Array, row: usize) -> Result<Self> {
-        array::at(array, row)
+        Ok(Values::of(array)?.get(row)?.to_datum())
     }
 
     /// Where its type stands among the types.

@@ -88,6 +88,16 @@ pub enum Error {
         /// What is there.
         found: String,
     },
+    /// A format that this program does not know.
+    #[error("'{object}' has format {found}; this program knows format {known}")]
+    Format {
+        /// The file or record.
+        object: String,
+        /// The newest format that is known.
+        known: u32,
+        /// The format that it has.
+        found: String,
+    },
     /// Arrow refused an operation that must work.
     #[error("columns cannot be worked on: {0}")]
     Arrow(#[from] ArrowError),
@@ -109,6 +119,7 @@ impl Error {
             Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
             Self::Io { source, .. } => io_kind(source),
             Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Format { .. } => ErrorKind::Unsupported,
             Self::Arrow(_) | Self::Internal(_) => ErrorKind::Internal,
         }
     }

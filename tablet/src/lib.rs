@@ -7,13 +7,24 @@
 mod batch;
 mod datum;
 mod error;
+mod fingerprint;
+mod keys;
 mod route;
 mod schema;
+mod segment;
 mod types;
+mod values;
 
 pub use batch::RowError;
 pub use datum::{Datum, ValueError};
 pub use error::{Error, ErrorKind, Result};
+pub use fingerprint::Fingerprint;
+pub use keys::{Keys, encode_keys};
 pub use route::RouteError;
 pub use schema::{COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
+pub use segment::{
+    CompareOp, Compression, Merge, Merged, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX, SORTED_BATCH_ROWS, ScanBatch,
+    ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan, SegmentWriter, merge, row_selection,
+    sort_batches,
+};
 pub use types::{CHAR_MAX, ColumnType, DECIMAL_PRECISION_MAX, STRING_MAX, TypeError, VARCHAR_MAX};

@@ -1,16 +1,15 @@
-//! Values in and out of Arrow arrays.
+//! Arrow arrays from values.
 
 use super::Datum;
 use crate::error::{Error, Result};
 use crate::types::ColumnType;
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, PrimitiveBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, PrimitiveBuilder,
     StringBuilder,
 };
 use arrow::datatypes::{
-    ArrowPrimitiveType, DataType, Date32Type, Decimal128Type, Decimal256Type, Float32Type, Float64Type, Int8Type,
-    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-    i256,
+    ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimestampMicrosecondType, i256,
 };
 use std::sync::Arc;
 
@@ -103,51 +102,4 @@ pub(super) fn build(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef
 #[expect(clippy::cast_possible_truncation, reason = "to the nearest FLOAT, which is what the column holds")]
 fn narrow(value: f64) -> f32 {
     value as f32
-}
-
-pub(super) fn at(array: &dyn Array, row: usize) -> Result<Datum> {
-    if row >= array.len() {
-        return Err(Error::Invalid(format!("there is no row {row} among {}", array.len())));
-    }
-    if array.is_null(row) {
-        return Ok(Datum::Null);
-    }
-    #[expect(clippy::wildcard_enum_match_arm, reason = "all other Arrow types are refused, the ones to come too")]
-    Ok(match array.data_type() {
-        DataType::Null => Datum::Null,
-        DataType::Boolean => Datum::Bool(array.as_boolean().value(row)),
-        DataType::Int8 => Datum::Int(array.as_primitive::<Int8Type>().value(row).into()),
-        DataType::Int16 => Datum::Int(array.as_primitive::<Int16Type>().value(row).into()),
-        DataType::Int32 => Datum::Int(array.as_primitive::<Int32Type>().value(row).into()),
-        DataType::Int64 => Datum::Int(array.as_primitive::<Int64Type>().value(row).into()),
-        DataType::UInt8 => Datum::Int(array.as_primitive::<UInt8Type>().value(row).into()),
-        DataType::UInt16 => Datum::Int(array.as_primitive::<UInt16Type>().value(row).into()),
-        DataType::UInt32 => Datum::Int(array.as_primitive::<UInt32Type>().value(row).into()),
-        DataType::UInt64 => Datum::Int(array.as_primitive::<UInt64Type>().value(row).into()),
-        DataType::Float32 => Datum::Float(array.as_primitive::<Float32Type>().value(row).into()),
-        DataType::Float64 => Datum::Float(array.as_primitive::<Float64Type>().value(row)),
-        DataType::Decimal128(_, scale) => Datum::Decimal {
-            unscaled: array.as_primitive::<Decimal128Type>().value(row),
-            scale: u8::try_from(*scale).ok().ok_or_else(|| unreadable(array))?,
-        },
-        DataType::Decimal256(_, 0) => {
-            let value = array.as_primitive::<Decimal256Type>().value(row);
-            Datum::Int(value.to_i128().ok_or_else(|| Error::Invalid(format!("{value} is too large a number")))?)
-        }
-        DataType::Date32 => Datum::Date(array.as_primitive::<Date32Type>().value(row)),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => {
-            Datum::DateTime(array.as_primitive::<TimestampMicrosecondType>().value(row))
-        }
-        DataType::Utf8 => Datum::Text(array.as_string::<i32>().value(row).to_owned()),
-        DataType::LargeUtf8 => Datum::Text(array.as_string::<i64>().value(row).to_owned()),
-        DataType::Utf8View => Datum::Text(array.as_string_view().value(row).to_owned()),
-        DataType::Binary => Datum::Bytes(array.as_binary::<i32>().value(row).to_vec()),
-        DataType::LargeBinary => Datum::Bytes(array.as_binary::<i64>().value(row).to_vec()),
-        DataType::BinaryView => Datum::Bytes(array.as_binary_view().value(row).to_vec()),
-        _ => return Err(unreadable(array)),
-    })
-}
-
-fn unreadable(array: &dyn Array) -> Error {
-    Error::Invalid(format!("values of type {} cannot be read one by one", array.data_type()))
 }
