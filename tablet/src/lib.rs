@@ -20,7 +20,7 @@ pub use datum::{Datum, ValueError};
 pub use error::{Error, ErrorKind, Result};
 pub use fingerprint::Fingerprint;
 pub use keys::{Keys, encode_keys};
-pub use route::RouteError;
+pub use route::{Bounds, RouteError, Routed, Router};
 pub use schema::{COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
 pub use segment::{
     CompareOp, Compression, Merge, Merged, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX, SORTED_BATCH_ROWS, ScanBatch,
