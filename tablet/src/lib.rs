@@ -15,7 +15,7 @@ mod segment;
 mod types;
 mod values;
 
-pub use batch::RowError;
+pub use batch::{Conformed, RowError, conform, conform_rows};
 pub use datum::{Datum, ValueError};
 pub use error::{Error, ErrorKind, Result};
 pub use fingerprint::Fingerprint;

@@ -5,7 +5,7 @@ use jiff::civil::{Date, DateTime, Time};
 use std::fmt;
 
 const EPOCH: Date = Date::constant(1970, 1, 1);
-const MICROS_PER_DAY: i64 = 86_400_000_000;
+pub(crate) const MICROS_PER_DAY: i64 = 86_400_000_000;
 /// 0000-01-01, in days since the epoch.
 pub(crate) const DATE_MIN: i32 = -719_528;
 /// 9999-12-31, in days since the epoch.
