@@ -27,8 +27,7 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + '
     ///
     /// # Errors
     /// When the bytes are not such a record.
-    fn decode(format: u32, json: &[u8]) -> serde_json::Result<Self> {
-        let _same_for_all = format;
+    fn decode(_format: u32, json: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(json)
     }
 }

@@ -143,11 +143,13 @@ fn build(file: Arc<dyn DiskFile>, path: &str, cache_bytes: usize) -> Result<Data
         // by chance or by a panic.
         .set_check_integrity_on_open(true)
         .create_with_backend(Backend(file))
-        .map_err(|error| match error {
-            DatabaseError::Storage(StorageError::Io(source)) if source.kind() == io::ErrorKind::UnexpectedEof => {
-                Error::corrupt(path, "a whole catalog file", source.to_string())
+        .map_err(|error| {
+            if let DatabaseError::Storage(StorageError::Io(source)) = &error
+                && source.kind() == io::ErrorKind::UnexpectedEof
+            {
+                return Error::corrupt(path, "a whole catalog file", source.to_string());
             }
-            other => failed(path, other),
+            failed(path, error)
         })
 }
 
@@ -202,13 +204,4 @@ fn read_cells(database: &Database, path: &str) -> Result<(u64, u64)> {
     transaction.open_table(HISTORY).map_err(missing)?;
     transaction.open_table(LOG).map_err(missing)?;
     Ok((read(REVISION_CELL)?, read(FLOOR_CELL)?))
-}
-
-#[cfg(test)]
-pub(crate) fn write_format_for_test(disk: &dyn Disk, path: &str, format: u64) {
-    let database = build(disk.open(path).unwrap(), path, 1 << 20).unwrap();
-    let transaction = database.begin_write().unwrap();
-    let row = seal_cell(FORMAT_CELL, format);
-    transaction.open_table(CELLS).unwrap().insert(FORMAT_CELL, row.as_slice()).unwrap();
-    transaction.commit().unwrap();
 }

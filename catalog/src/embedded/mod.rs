@@ -14,6 +14,8 @@
 mod file;
 mod reading;
 mod rows;
+#[cfg(test)]
+mod tests;
 mod watching;
 mod writing;
 

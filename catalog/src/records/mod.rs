@@ -16,6 +16,7 @@ pub mod task;
 
 pub use counter::CounterRecord;
 pub use database::DatabaseRecord;
+pub use job::*;
 pub use load::{LoadRecord, LoadState};
 pub use name::NameRecord;
 pub use node::NodeRecord;
@@ -27,3 +28,4 @@ pub use table::{
     TableState,
 };
 pub use tablet::TabletRecord;
+pub use task::*;

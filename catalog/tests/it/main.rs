@@ -1,0 +1,24 @@
+//! The catalog as its users see it. All in one binary, since linking is what takes the time.
+#![cfg(not(madsim))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    missing_docs,
+    reason = "tests"
+)]
+
+
+
+mod embedded;
+
+mod names;
+
+
+
+/// Runs a test's async body on a runtime of its own.
+fn run<R>(body: impl Future<Output = R>) -> R {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body)
+}
