@@ -10,13 +10,12 @@
     reason = "tests"
 )]
 
-
-
+mod corruption;
+mod crash;
 mod embedded;
+mod model;
 
 mod names;
-
-
 
 /// Runs a test's async body on a runtime of its own.
 fn run<R>(body: impl Future<Output = R>) -> R {
