@@ -168,7 +168,8 @@ impl FileEntry {
 
     /// Refuses an entry that contradicts itself: what comes from a page is not trusted.
     pub(crate) fn check(&self) -> Result<()> {
-        let bad = |what: &str| Error::corrupt(&self.object, self.offset, format!("a sound entry of {:?}", self.name), what);
+        let bad =
+            |what: &str| Error::corrupt(&self.object, self.offset, format!("a sound entry of {:?}", self.name), what);
         if !matches!(ObjectName::parse(&self.object), ObjectName::Data(_)) {
             return Err(bad("a name that is not of a data object"));
         }

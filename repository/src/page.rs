@@ -247,7 +247,12 @@ pub(crate) fn seal<T: Serialize>(body: &T) -> Result<(Bytes, String)> {
 pub(crate) fn unseal<T: DeserializeOwned>(object: &str, bytes: &[u8]) -> Result<(T, String)> {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let (Some(body), Some(seal), Some([]), None) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
-        return Err(Error::corrupt(object, bytes.len() as u64, "a line of JSON and a line with its hash", "other text"));
+        return Err(Error::corrupt(
+            object,
+            bytes.len() as u64,
+            "a line of JSON and a line with its hash",
+            "other text",
+        ));
     };
     let hash = blake3::hash(body).to_hex().to_string();
     let seal: Seal = parse_body(object, body.len() as u64 + 1, seal)?;

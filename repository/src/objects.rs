@@ -1,0 +1,249 @@
+//! The object store as the rest of this crate sees it: bounded reads, create-only writes, retries of what passes.
+//! Driver: decides nothing about the repository.
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::page::{PageKind, PageRef};
+use bytes::Bytes;
+use env::rt::Duration;
+use env::rt::time::sleep;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use std::fmt::Debug;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How often an operation is tried when the store's answer may be a passing one.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to the doubled bound, at most 1 s.
+pub(crate) async fn back_off(attempt: u32) {
+    let bound_ms = 10u64.checked_shl(attempt).unwrap_or(u64::MAX).min(1000);
+    sleep(Duration::from_millis(1 + env::rand::below(bound_ms))).await;
+}
+
+/// Whether an object was made by this call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Put {
+    /// It was, as far as this call knows.
+    Made,
+    /// Something has the name already: another writer's, or our own of an attempt whose answer was lost.
+    Exists,
+}
+
+/// An object as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) len_bytes: u64,
+}
+
+/// A store with the repository's manners; clones share it.
+#[derive(Debug, Clone)]
+pub(crate) struct Objects {
+    store: Arc<dyn ObjectStore>,
+}
+
+impl Objects {
+    pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self { store }
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    fn path(name: &str) -> Result<Path> {
+        Path::parse(name).map_err(|failed| Error::Invalid(format!("{name:?} is not a name of an object: {failed}")))
+    }
+
+    /// A whole object of at most `max_bytes`; none when there is no such object.
+    pub(crate) async fn get(&self, name: &str, max_bytes: u64) -> Result<Option<Bytes>> {
+        let path = Self::path(name)?;
+        let mut attempt = 0;
+        loop {
+            let got = async {
+                let got = self.store.get(&path).await?;
+                // The length is known before a byte of it is held.
+                if got.meta.size > max_bytes {
+                    return Ok(Err(got.meta.size));
+                }
+                got.bytes().await.map(Ok)
+            };
+            match got.await {
+                Ok(Ok(bytes)) => return Ok(Some(bytes)),
+                Ok(Err(size)) => {
+                    let expected = format!("at most {max_bytes} bytes");
+                    return Err(Error::corrupt(name, max_bytes, expected, format!("{size} bytes")));
+                }
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(failed) => attempt = passing(attempt, Error::from_store(name, failed)).await?,
+            }
+        }
+    }
+
+    /// The bytes of a page, verified.
+    pub(crate) async fn page(&self, page: &PageRef, kind: PageKind) -> Result<Bytes> {
+        page.check(kind)?;
+        let found = self.get(&page.name, page.len_bytes).await?;
+        let bytes = found.ok_or_else(|| missing(&page.name, page.len_bytes))?;
+        page.verify(&bytes)?;
+        Ok(bytes)
+    }
+
+    /// Bytes of an object that something refers to. Less than asked for, or no object, is corruption.
+    pub(crate) async fn range(&self, name: &str, range: Range<u64>) -> Result<Bytes> {
+        let path = Self::path(name)?;
+        let wanted = range.end.saturating_sub(range.start);
+        if wanted == 0 {
+            return Ok(Bytes::new());
+        }
+        let mut attempt = 0;
+        loop {
+            let options = GetOptions::new().with_range(Some(range.clone()));
+            let got = async { self.store.get_opts(&path, options).await?.bytes().await };
+            let failed = match got.await {
+                Ok(bytes) if bytes.len() as u64 == wanted => return Ok(bytes),
+                Ok(bytes) => {
+                    let end = range.start + bytes.len() as u64;
+                    let expected = format!("{} bytes", range.end);
+                    return Err(Error::corrupt(name, end, expected, format!("an object that ends at {end}")));
+                }
+                Err(object_store::Error::NotFound { .. }) => return Err(missing(name, range.end)),
+                Err(failed) => Error::from_store(name, failed),
+            };
+            // A store refuses a range that begins behind the end; that is damage, not bad weather.
+            if let Some(len) = self.len(name).await?
+                && len < range.end
+            {
+                let expected = format!("at least {} bytes", range.end);
+                return Err(Error::corrupt(name, len, expected, format!("an object of {len} bytes")));
+            }
+            attempt = passing(attempt, failed).await?;
+        }
+    }
+
+    /// An object's length; none when there is no such object.
+    pub(crate) async fn len(&self, name: &str) -> Result<Option<u64>> {
+        let path = Self::path(name)?;
+        let mut attempt = 0;
+        loop {
+            match self.store.head(&path).await {
+                Ok(meta) => return Ok(Some(meta.size)),
+                Err(object_store::Error::NotFound { .. }) => return Ok(None),
+                Err(failed) => attempt = passing(attempt, Error::from_store(name, failed)).await?,
+            }
+        }
+    }
+
+    /// Makes an object if there is none of that name; one attempt, the store's answer as it is.
+    pub(crate) async fn put_once(&self, name: &str, payload: PutPayload) -> Result<Put> {
+        let path = Self::path(name)?;
+        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&path, payload, options).await {
+            Ok(_) => Ok(Put::Made),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(Put::Exists)
+            }
+            Err(failed) => Err(Error::from_store(name, failed)),
+        }
+    }
+
+    /// Makes an object whose name says what is in it (only writers of the same bytes use the name), trying again
+    /// when the answer may be a passing one. An object that is there must have the right length.
+    pub(crate) async fn put_own(&self, name: &str, payload: PutPayload) -> Result<Put> {
+        let len_bytes = payload.content_length() as u64;
+        let mut attempt = 0;
+        loop {
+            match self.put_once(name, payload.clone()).await {
+                Ok(Put::Made) => return Ok(Put::Made),
+                Ok(Put::Exists) => match self.len(name).await? {
+                    Some(found) if found == len_bytes => return Ok(Put::Exists),
+                    Some(found) => {
+                        let expected = format!("{len_bytes} bytes");
+                        return Err(Error::corrupt(name, found.min(len_bytes), expected, format!("{found} bytes")));
+                    }
+                    // "Somebody else is at it" and nothing came of it.
+                    None => {
+                        let failed: crate::Source = "it exists, says one answer, and does not, says the next".into();
+                        attempt = passing(attempt, Error::Unavailable { object: name.into(), source: failed }).await?;
+                    }
+                },
+                Err(failed) => attempt = passing(attempt, failed).await?,
+            }
+        }
+    }
+
+    /// All objects below a prefix.
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
+        let path = Self::path(prefix)?;
+        let mut attempt = 0;
+        loop {
+            let listed = self
+                .store
+                .list(Some(&path))
+                .map_ok(|meta| Listed { name: meta.location.to_string(), len_bytes: meta.size });
+            match listed.try_collect().await {
+                Ok(listed) => return Ok(listed),
+                Err(failed) => attempt = passing(attempt, Error::from_store(prefix, failed)).await?,
+            }
+        }
+    }
+
+    /// The first name that a listing of `prefix` gives for which `pick` answers.
+    pub(crate) async fn first<T>(&self, prefix: &str, pick: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
+        let path = Self::path(prefix)?;
+        let mut attempt = 0;
+        'again: loop {
+            let mut listed = self.store.list(Some(&path));
+            while let Some(meta) = listed.next().await {
+                match meta {
+                    Ok(meta) => {
+                        if let Some(picked) = pick(meta.location.as_ref()) {
+                            return Ok(Some(picked));
+                        }
+                    }
+                    Err(failed) => {
+                        attempt = passing(attempt, Error::from_store(prefix, failed)).await?;
+                        continue 'again;
+                    }
+                }
+            }
+            return Ok(None);
+        }
+    }
+
+    /// Removes objects; one that is gone already is fine.
+    pub(crate) async fn delete(&self, names: Vec<String>) -> Result<()> {
+        let mut attempt = 0;
+        loop {
+            let paths: Result<Vec<Path>> = names.iter().map(|name| Self::path(name)).collect();
+            let paths = futures::stream::iter(paths?.into_iter().map(Ok)).boxed();
+            let mut deleted = self.store.delete_stream(paths);
+            let mut failed = None;
+            while let Some(answer) = deleted.next().await {
+                match answer {
+                    Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                    Err(error) => failed = Some(error),
+                }
+            }
+            let Some(error) = failed else { return Ok(()) };
+            attempt = passing(attempt, Error::from_store(names.first().map_or("", String::as_str), error)).await?;
+        }
+    }
+}
+
+/// Waits and counts when `failed` may pass; gives it back when it will not, or not soon.
+pub(crate) async fn passing(attempt: u32, failed: Error) -> Result<u32> {
+    if failed.kind() != ErrorKind::Unavailable || attempt + 1 >= ATTEMPTS {
+        return Err(failed);
+    }
+    tracing::debug!(error = &failed as &dyn std::error::Error, attempt, "the object store failed, trying again");
+    back_off(attempt).await;
+    Ok(attempt + 1)
+}
+
+/// What an object that is referred to and not there is called.
+pub(crate) fn missing(name: &str, len_bytes: u64) -> Error {
+    Error::corrupt(name, 0, format!("an object of at least {len_bytes} bytes"), "no such object")
+}

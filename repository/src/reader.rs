@@ -1,0 +1,142 @@
+//! Reading a snapshot: pages as they are asked for, files with every chunk verified before it is handed on.
+
+use crate::checksum;
+use crate::error::{Error, Result};
+use crate::manifest::{
+    FileEntry, PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef, TabletEntry,
+};
+use crate::objects::Objects;
+use crate::options::{ChunkSink, Progress, StreamOptions};
+use crate::page::{self, PageKind, PageRef};
+use bytes::Bytes;
+use env::rt::{CancellationToken, blocking};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use std::sync::Arc;
+
+/// Pages of tablets read ahead.
+const PAGES_AHEAD: usize = 2;
+
+/// A snapshot being read; clones share its root.
+#[derive(Debug, Clone)]
+pub struct SnapshotReader {
+    objects: Objects,
+    root: Arc<SnapshotRoot>,
+}
+
+impl SnapshotReader {
+    pub(crate) async fn open(objects: Objects, summary: &SnapshotSummary) -> Result<Self> {
+        let bytes = objects.page(&summary.root, PageKind::Snapshot).await?;
+        let root: SnapshotRoot = page::decode(&summary.root, PageKind::Snapshot, &bytes)?;
+        Ok(Self { objects, root: Arc::new(root) })
+    }
+
+    /// The snapshot's root.
+    pub fn root(&self) -> &SnapshotRoot {
+        &self.root
+    }
+
+    /// A table's manifest.
+    ///
+    /// # Errors
+    /// `Corrupt` for a missing or damaged page; what the store says.
+    pub async fn table(&self, table: &TableRef) -> Result<TableManifest> {
+        let bytes = self.objects.page(&table.page, PageKind::Table).await?;
+        page::decode(&table.page, PageKind::Table, &bytes)
+    }
+
+    /// A partition's tablets, page by page: memory is bounded by a few pages.
+    pub fn tablets(&self, partition: &PartitionManifest) -> BoxStream<'static, Result<TabletEntry>> {
+        tablets(self.objects.clone(), partition.pages.clone())
+    }
+
+    /// Reads a file in parallel ranges and hands its verified bytes on.
+    ///
+    /// # Errors
+    /// `Corrupt` naming object, offset, expected and found checksum of the first bad chunk noticed, or the missing
+    /// object; [`Error::Peer`] when the sink fails; `Cancelled` when `stop` says so, looked at for each part; what the
+    /// store says. The sink may have taken a part of the file by then.
+    pub async fn fetch(
+        &self,
+        file: &FileEntry,
+        sink: &dyn ChunkSink,
+        options: StreamOptions,
+        progress: &Progress,
+        stop: &CancellationToken,
+    ) -> Result<()> {
+        file.check()?;
+        let options = options.sane();
+        let chunk = u64::from(file.chunk_bytes);
+        // Parts are whole chunks: each can be verified alone.
+        let chunks_per_part = (options.part_bytes / chunk).max(1);
+        let parts = file.len_bytes.div_ceil(chunk * chunks_per_part);
+        let fetched = futures::stream::iter(0..parts).map(|part| async move {
+            if stop.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            let start = part * chunks_per_part * chunk;
+            let end = (start + chunks_per_part * chunk).min(file.len_bytes);
+            let range = file.offset + start..file.offset + end;
+            let bytes = env::select! {
+                () = stop.cancelled() => return Err(Error::Cancelled),
+                bytes = self.objects.range(&file.object, range) => bytes?,
+            };
+            let first = usize::try_from(part * chunks_per_part).unwrap_or(usize::MAX);
+            verify(file, first, &bytes).await?;
+            let len = end - start;
+            sink.write(start, bytes)
+                .await
+                .map_err(|source| Error::Peer { what: format!("writing {:?}", file.name), source })?;
+            progress(len);
+            Ok(())
+        });
+        fetched.buffer_unordered(options.in_flight).try_collect::<()>().await
+    }
+
+    /// All bytes of a small file, verified.
+    ///
+    /// # Errors
+    /// As [`SnapshotReader::fetch`]; `Invalid` for a file of more than `max_bytes`.
+    pub async fn read(&self, file: &FileEntry, max_bytes: u64) -> Result<Bytes> {
+        file.check()?;
+        if file.len_bytes > max_bytes {
+            return Err(Error::Invalid(format!(
+                "{:?} has {} bytes, at most {max_bytes} were asked for",
+                file.name, file.len_bytes
+            )));
+        }
+        let bytes = self.objects.range(&file.object, file.offset..file.offset + file.len_bytes).await?;
+        verify(file, 0, &bytes).await?;
+        Ok(bytes)
+    }
+}
+
+/// Checks the chunks from number `first` on.
+async fn verify(file: &FileEntry, first: usize, bytes: &Bytes) -> Result<()> {
+    let (bytes, chunk_bytes) = (bytes.clone(), usize::try_from(file.chunk_bytes).unwrap_or(usize::MAX));
+    let found: Vec<u32> = blocking(move || checksum::chunks(&bytes, chunk_bytes).collect()).await;
+    for (number, (found, expected)) in found.iter().zip(file.chunks.iter().skip(first)).enumerate() {
+        if found != expected {
+            let offset = file.offset + (first as u64 + number as u64) * u64::from(file.chunk_bytes);
+            return Err(Error::corrupt(
+                &file.object,
+                offset,
+                format!("crc32 {expected:08x} of a chunk of {:?}", file.name),
+                format!("crc32 {found:08x}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn tablets(objects: Objects, pages: Vec<PageRef>) -> BoxStream<'static, Result<TabletEntry>> {
+    let read = move |page: PageRef| {
+        let objects = objects.clone();
+        async move {
+            let bytes = objects.page(&page, PageKind::Tablets).await?;
+            let entries: Vec<TabletEntry> = page::decode_lines(&page, PageKind::Tablets, &bytes)?;
+            Ok::<_, Error>(futures::stream::iter(entries.into_iter().map(Ok)))
+        }
+    };
+    futures::stream::iter(pages).map(read).buffered(PAGES_AHEAD).try_flatten().boxed()
+}

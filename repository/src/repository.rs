@@ -1,0 +1,269 @@
+//! A repository: made or opened, asked for its snapshots, told to drop one.
+
+use crate::error::{Error, Result};
+use crate::fold::{self, NAME_BYTES_MAX, Violation};
+use crate::index;
+use crate::log::{Fate, Head, Log, Refused};
+use crate::manifest::SnapshotSummary;
+use crate::names::{Generation, IDENTITY, Purpose, SessionId, commit_name};
+use crate::objects::{Objects, Put, missing};
+use crate::page::{self, FORMAT};
+use crate::reader::SnapshotReader;
+use crate::record::{Action, Identity, OpenSession, Record};
+use crate::session::Session;
+use object_store::ObjectStore;
+use serde_json::Map;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The identity is small.
+const IDENTITY_BYTES_MAX: u64 = 64 << 10;
+
+/// A place on object storage that holds snapshots. Clones share it.
+///
+/// Any number of processes may use one repository at one time: they meet in its commit log and nowhere else.
+#[derive(Debug, Clone)]
+pub struct Repository {
+    pub(crate) objects: Objects,
+    pub(crate) log: Log,
+    identity: Arc<Identity>,
+}
+
+impl Repository {
+    /// Makes a repository, or adopts the one that is there (whose own name and time of creation then count). Two who
+    /// create at one time get the same one.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is empty or too long; `Corrupt`, `Unsupported` for what is there and is not a
+    /// repository that this program reads; what the store says.
+    pub async fn create(store: Arc<dyn ObjectStore>, name: &str, now_ms: u64) -> Result<Self> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
+            return Err(Error::Invalid(format!("repository name {name:?} is not of 1 to {NAME_BYTES_MAX} bytes")));
+        }
+        let objects = Objects::new(Arc::clone(&store));
+        if objects.len(IDENTITY).await?.is_some() {
+            return Self::open(store).await;
+        }
+        // The first record decides who the repository is; the identity object is a copy, made last: where it is, the
+        // log is.
+        let identity = Identity {
+            format: FORMAT,
+            id: env::rand::token(),
+            name: name.to_owned(),
+            created_ms: now_ms,
+            features: Vec::new(),
+            capabilities: Map::new(),
+        };
+        let log = Log::new(objects.clone());
+        let record = Record::genesis(identity, now_ms);
+        let (bytes, _) = record.seal()?;
+        log.settle(&record, &bytes).await?;
+        let identity = genesis(&log).await?;
+        let (bytes, _) = page::seal(&identity)?;
+        let _made: Put = objects.put_own(IDENTITY, bytes.into()).await?;
+        Ok(Self { objects, log, identity: Arc::new(identity) })
+    }
+
+    /// Opens a repository that exists.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none; `Corrupt` when its identity or first record is missing or damaged;
+    /// `Unsupported` when a newer program made it; what the store says.
+    pub async fn open(store: Arc<dyn ObjectStore>) -> Result<Self> {
+        let objects = Objects::new(store);
+        let Some(bytes) = objects.get(IDENTITY, IDENTITY_BYTES_MAX).await? else {
+            return Err(Error::NotFound(format!(
+                "there is no repository in {}; create one there first",
+                objects.store()
+            )));
+        };
+        let (identity, _): (Identity, String) = page::unseal(IDENTITY, &bytes)?;
+        identity.check(IDENTITY)?;
+        let log = Log::new(objects.clone());
+        let first = genesis(&log).await?;
+        if first != identity {
+            let (expected, found) = (format!("repository {}", first.id), format!("repository {}", identity.id));
+            return Err(Error::corrupt(IDENTITY, 0, expected, found));
+        }
+        Ok(Self { objects, log, identity: Arc::new(identity) })
+    }
+
+    /// Who the repository is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// The store that it is on.
+    pub fn store(&self) -> &Arc<dyn ObjectStore> {
+        self.objects.store()
+    }
+
+    /// The newest generation.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn generation(&self) -> Result<Generation> {
+        Ok(self.log.head().await?.generation())
+    }
+
+    /// All snapshots, sorted by label. Takes about one request for each 100 snapshots.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log or index; what the store says.
+    pub async fn snapshots(&self) -> Result<Vec<SnapshotSummary>> {
+        let head = self.log.head().await?;
+        index::scan(&self.objects, head.record.index.as_ref(), &mut BTreeSet::new()).await
+    }
+
+    /// The snapshot with this label, and this timestamp when one is given.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log or index; what the store says.
+    pub async fn snapshot(&self, label: &str, timestamp: Option<&str>) -> Result<Option<SnapshotSummary>> {
+        let head = self.log.head().await?;
+        let branch = index::branch(&self.objects, head.record.index.as_ref(), label).await?;
+        let found = branch.rows.into_iter().find(|row| row.label == label);
+        Ok(found.filter(|row| timestamp.is_none_or(|timestamp| row.timestamp == timestamp)))
+    }
+
+    /// A reader of a snapshot. Hold a session open while reading, so that a drop and a sweep leave it alone.
+    ///
+    /// # Errors
+    /// `Corrupt` for a missing or damaged root page; what the store says.
+    pub async fn reader(&self, summary: &SnapshotSummary) -> Result<SnapshotReader> {
+        SnapshotReader::open(self.objects.clone(), summary).await
+    }
+
+    /// The sessions that have not ended.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn sessions(&self) -> Result<Vec<OpenSession>> {
+        Ok(self.log.head().await?.record.sessions.clone())
+    }
+
+    /// A fresh session id. Write it down before opening it: who knows the id can resume.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn new_session_id(&self) -> Result<SessionId> {
+        Ok(SessionId::fresh(self.log.head().await?.generation()))
+    }
+
+    /// Opens a session, or resumes it when it is open: after a crash, or on another node.
+    ///
+    /// # Errors
+    /// `Fenced` when the session was ended without a snapshot, [`Error::AlreadyCommitted`] when it ended with one,
+    /// `Busy` when too many are open, `Indeterminate` when the store did not tell (open again with the same id);
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn open_session(&self, id: &SessionId, purpose: Purpose, owner: &str, now_ms: u64) -> Result<Session> {
+        tracing::debug!(session = %id, %purpose, owner, now_ms, "opening a session");
+        let head = self.log.head().await?;
+        if id.since() > head.generation() {
+            let expected = format!("generation {} or a later one", id.since());
+            let found =
+                format!("generation {} as the newest: this repository is older than the session", head.generation());
+            return Err(Error::corrupt(commit_name(id.since()), 0, expected, found));
+        }
+        if let Some(open) = head.session(id) {
+            return Ok(Session::new(self.clone(), id.clone(), open.generation, true));
+        }
+        match self.log.fate(id, id.since(), &head).await? {
+            Fate::Committed(_, summary) => return Err(Error::AlreadyCommitted(summary)),
+            Fate::Ended(generation) => return Err(Error::Fenced { session: id.clone(), generation }),
+            // Open in an old record and not in the newest: only a broken log says so.
+            Fate::Open(generation) => {
+                let found = format!("no end of session {id}, opened at generation {generation}");
+                return Err(Error::corrupt(commit_name(head.generation()), 0, "every open session", found));
+            }
+            Fate::Unknown => {}
+        }
+        let action = Action::Open { session: id.clone(), purpose, owner: owner.to_owned() };
+        match self.log.append(&action, None).await {
+            Ok(made) => Ok(Session::new(self.clone(), id.clone(), made.generation(), false)),
+            // Another process with the same id was faster, or our own lost answer.
+            Err(Refused::Violation { violation: Violation::SessionOpen(_), head }) => match head.session(id) {
+                Some(open) => Ok(Session::new(self.clone(), id.clone(), open.generation, true)),
+                None => Err(Error::Internal(format!("session {id} is open and is not"))),
+            },
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Ends a session that is believed dead, so that what it keeps can be swept. If it was alive after all it loses its
+    /// work, never data. Fine when it has ended already.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub async fn fence(&self, session: &SessionId) -> Result<()> {
+        match self.log.append(&Action::Fence { session: session.clone() }, None).await {
+            Ok(_) | Err(Refused::Violation { violation: Violation::SessionNotOpen(_), .. }) => Ok(()),
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Takes a snapshot out of the index. Space comes back with the next sweep.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such snapshot; what the store says.
+    pub async fn drop_snapshot(&self, label: &str, timestamp: Option<&str>) -> Result<Generation> {
+        fold::check_label(label)?;
+        // A label that is dropped and made again between the look and the commit has another timestamp: rare enough
+        // to be told apart only here.
+        if let Some(timestamp) = timestamp
+            && self.snapshot(label, Some(timestamp)).await?.is_none()
+        {
+            return Err(Error::NotFound(format!("there is no snapshot {label:?} of {timestamp} in the repository")));
+        }
+        let made: Head = self.log.append(&Action::Drop { label: label.to_owned() }, None).await?;
+        Ok(made.generation())
+    }
+
+    /// Reads the whole log and checks each record against the state that those before it add up to.
+    ///
+    /// Takes one small request for each commit ever made.
+    ///
+    /// # Errors
+    /// `Corrupt` naming the first record that is missing, damaged or illegal; what the store says.
+    pub async fn check_log(&self) -> Result<Generation> {
+        let head = self.log.head().await?;
+        let mut log = Vec::new();
+        for slot in 0..=head.generation().0 {
+            log.push(self.log.expect(Generation(slot)).await?);
+        }
+        let records = log.iter().map(|found| (&*found.record, found.hash.as_str()));
+        let state = fold::verify(records).map_err(|(generation, violation)| {
+            Error::corrupt(commit_name(generation), 0, "a legal next record", violation.to_string())
+        })?;
+        let rows = index::scan(&self.objects, head.record.index.as_ref(), &mut BTreeSet::new()).await?;
+        if !rows.iter().eq(state.snapshots.values()) {
+            let (expected, found) = (format!("{} snapshots", state.snapshots.len()), format!("{} rows", rows.len()));
+            return Err(Error::corrupt(
+                commit_name(head.generation()),
+                0,
+                expected,
+                format!("an index of {found}, or others"),
+            ));
+        }
+        Ok(head.generation())
+    }
+}
+
+/// The identity that the first record holds.
+async fn genesis(log: &Log) -> Result<Identity> {
+    let name = commit_name(Generation::GENESIS);
+    let first = log.read(Generation::GENESIS).await?.ok_or_else(|| missing(&name, 1))?;
+    match &first.record.action {
+        Action::Genesis { identity } => {
+            identity.check(&name)?;
+            Ok(identity.clone())
+        }
+        Action::Open { .. }
+        | Action::Commit { .. }
+        | Action::Close { .. }
+        | Action::Fence { .. }
+        | Action::Drop { .. }
+        | Action::Hold { .. }
+        | Action::Release { .. } => Err(Error::corrupt(name, 0, "the record of the creation", "another record")),
+    }
+}

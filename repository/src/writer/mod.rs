@@ -1,0 +1,446 @@
+//! One node's share of a backup: streams a partition's tablets into the repository and writes their manifest pages.
+//!
+//! Each file goes one of three ways: an earlier snapshot of the same tablet has it (same id, length and checksum), then
+//! it is referred to and neither read nor sent; it is small, then it shares an object with others ([`pack`]); or it
+//! becomes an object of its own ([`send`]). Files are worked on side by side, results are taken in the order of the
+//! calls, so equal input makes equal packs and pages, and what an interrupted session sent already is found again.
+//!
+//! Memory is bounded by parts in flight, a pack or three, a page or two, and one partition's earlier file entries.
+
+mod pack;
+mod send;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::{FileEntry, PartitionManifest, TabletEntry};
+use crate::names::is_file_name;
+use crate::options::{OpenFile, Progress, StreamOptions};
+use crate::page::{Lines, PageKind, PageRef};
+use crate::reader;
+use crate::session::Session;
+use env::rt::sync::Semaphore;
+use env::rt::{CancellationToken, JoinError, JoinSet};
+use futures::TryStreamExt;
+use pack::{Pack, Packed, Small};
+use send::{Context, Sent};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+/// Bytes, and files, of small files that are read as one piece of work.
+const BATCH_BYTES: u64 = 4 << 20;
+const BATCH_FILES: usize = 128;
+
+/// A tablet to be written.
+#[derive(Debug)]
+pub struct TabletEntryIn {
+    /// The tablet's number.
+    pub tablet: u64,
+    /// Which bucket of its partition (0-based).
+    pub bucket: u32,
+    /// Its version at the cut.
+    pub version: u64,
+    /// What its store needs to open it, opaque to the repository.
+    pub meta: Value,
+    /// Its files.
+    pub files: Vec<FileIn>,
+}
+
+/// A file to be written.
+pub struct FileIn {
+    /// Name, unique in the tablet: letters, digits, `.`, `_`, `-`.
+    pub name: String,
+    /// Identity in the tablet: for ever the same bytes. Mostly the name.
+    pub id: String,
+    /// Length.
+    pub len_bytes: u64,
+    /// CRC-32 (IEEE) of all bytes, as the tablet's store knows it: what is read must match.
+    pub crc32: u32,
+    /// Opens it; called only when its bytes are needed.
+    pub open: OpenFile,
+}
+
+/// What is known of a file before it is opened.
+#[derive(Debug)]
+struct Meta {
+    name: String,
+    /// None when it is the name, as in the entry.
+    id: Option<String>,
+    len_bytes: u64,
+    crc32: u32,
+}
+
+impl FileIn {
+    fn split(self) -> (Meta, OpenFile) {
+        let id = identity(&self);
+        let Self { name, len_bytes, crc32, open, .. } = self;
+        (Meta { name, id, len_bytes, crc32 }, open)
+    }
+}
+
+impl fmt::Debug for FileIn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileIn").field("name", &self.name).field("len_bytes", &self.len_bytes).finish_non_exhaustive()
+    }
+}
+
+/// What one writer wrote of one partition. All of it is durable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionPages {
+    /// The table.
+    pub table: u64,
+    /// The partition.
+    pub partition: u64,
+    /// Pages of [`TabletEntry`] lines, in the order of the calls.
+    pub pages: Vec<PageRef>,
+    /// How many tablets.
+    pub tablets: u64,
+    /// How many files.
+    pub files: u64,
+    /// Bytes in those files.
+    pub bytes: u64,
+    /// Bytes of files that no earlier snapshot had.
+    pub bytes_sent: u64,
+}
+
+/// Writes tablets; see the module's text. After an error, or when a call was dropped before it ended, the partition
+/// has to be begun again.
+#[derive(Debug)]
+pub struct TabletWriter {
+    context: Arc<Context>,
+    partition: Option<Box<Partition>>,
+}
+
+/// A partition under way.
+#[derive(Debug)]
+struct Partition {
+    written: PartitionPages,
+    /// Files of the earlier snapshot, by tablet and identity.
+    base: BTreeMap<(u64, String), FileEntry>,
+    /// Tablets with files that are not placed yet, in order; the first has number `first`.
+    waiting: VecDeque<Waiting>,
+    first: u64,
+    /// Work under way, numbered; results that wait for earlier ones.
+    work: JoinSet<(u64, Result<Done>)>,
+    done: BTreeMap<u64, Done>,
+    issued: u64,
+    taken: u64,
+    batch: Vec<(Slot, FileIn)>,
+    pack: Pack,
+    pack_puts: JoinSet<Result<()>>,
+    lines: Lines,
+    page_puts: JoinSet<(usize, Result<PageRef>)>,
+    pages: Vec<Option<PageRef>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    entry: TabletEntry,
+    files: Vec<Option<FileEntry>>,
+    missing: usize,
+}
+
+/// Where a file's entry belongs.
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    tablet: u64,
+    tablet_id: u64,
+    file: usize,
+}
+
+#[derive(Debug)]
+enum Done {
+    Large(Slot, Box<Sent>),
+    Small(Vec<(Slot, Small)>),
+}
+
+fn joined<T>(joined: Result<T, JoinError>) -> Result<T> {
+    joined.map_err(|failed| Error::Internal(format!("a task of an upload failed: {failed}")))
+}
+
+impl TabletWriter {
+    pub(crate) fn new(session: Session, options: StreamOptions, progress: Progress, stop: CancellationToken) -> Self {
+        let permits = Arc::new(Semaphore::new(options.in_flight));
+        Self { context: Arc::new(Context { session, options, progress, stop, permits }), partition: None }
+    }
+
+    /// Begins a partition's share. `base` is the partition in a manifest from [`Session::base`] of this very session:
+    /// what an earlier snapshot has, and this session keeps.
+    ///
+    /// # Errors
+    /// `Invalid` while another partition is open; what the store says. A damaged base is not an error: nothing of it
+    /// is reused.
+    pub async fn begin_partition(
+        &mut self,
+        table: u64,
+        partition: u64,
+        base: Option<&PartitionManifest>,
+    ) -> Result<()> {
+        if self.partition.is_some() {
+            return Err(Error::Invalid("a partition is begun before the one before it has ended".to_owned()));
+        }
+        let base = match base {
+            Some(base) => self.read_base(base).await?,
+            None => BTreeMap::new(),
+        };
+        let written =
+            PartitionPages { table, partition, pages: Vec::new(), tablets: 0, files: 0, bytes: 0, bytes_sent: 0 };
+        self.partition = Some(Box::new(Partition {
+            written,
+            base,
+            waiting: VecDeque::new(),
+            first: 0,
+            work: JoinSet::new(),
+            done: BTreeMap::new(),
+            issued: 0,
+            taken: 0,
+            batch: Vec::new(),
+            pack: Pack::default(),
+            pack_puts: JoinSet::new(),
+            lines: Lines::new(PageKind::Tablets),
+            page_puts: JoinSet::new(),
+            pages: Vec::new(),
+        }));
+        Ok(())
+    }
+
+    async fn read_base(&self, base: &PartitionManifest) -> Result<BTreeMap<(u64, String), FileEntry>> {
+        let session = &self.context.session;
+        let mut tablets = reader::tablets(session.repository().objects.clone(), base.pages.clone());
+        let mut files = BTreeMap::new();
+        loop {
+            match tablets.try_next().await {
+                Ok(Some(entry)) => {
+                    for file in entry.files {
+                        files.insert((entry.tablet, file.identity().to_owned()), file);
+                    }
+                }
+                Ok(None) => break,
+                Err(damaged) if damaged.kind() == ErrorKind::Corrupt => {
+                    tracing::warn!(
+                        error = &damaged as &dyn std::error::Error,
+                        "an earlier snapshot is damaged, everything is sent again"
+                    );
+                    return Ok(BTreeMap::new());
+                }
+                Err(failed) => return Err(failed),
+            }
+        }
+        // Only pages that were seen whole may stand in the new snapshot.
+        session.may_share_partition(base);
+        Ok(files)
+    }
+
+    /// Adds a tablet. Returns when its files are under way, not when they are there; waits when enough is under way.
+    ///
+    /// # Errors
+    /// `Invalid` outside of a partition or for an impossible file name; the first error of any work under way:
+    /// `Corrupt` when a file's bytes do not match its checksum, [`Error::Peer`] when it cannot be opened, `Cancelled`,
+    /// `Full`, and what else the store says.
+    pub async fn add(&mut self, tablet: TabletEntryIn) -> Result<()> {
+        let mut partition = self.take()?;
+        partition.add(&self.context, tablet).await?;
+        self.partition = Some(partition);
+        Ok(())
+    }
+
+    /// Ends the partition: waits until all of it is durable.
+    ///
+    /// # Errors
+    /// As [`TabletWriter::add`].
+    pub async fn end_partition(&mut self) -> Result<PartitionPages> {
+        self.take()?.end(&self.context).await
+    }
+
+    fn take(&mut self) -> Result<Box<Partition>> {
+        self.partition.take().ok_or_else(|| Error::Invalid("no partition is begun, or it has failed".to_owned()))
+    }
+}
+
+impl Partition {
+    async fn add(&mut self, context: &Arc<Context>, tablet: TabletEntryIn) -> Result<()> {
+        let number = self.first + self.waiting.len() as u64;
+        let TabletEntryIn { tablet: tablet_id, bucket, version, meta, files } = tablet;
+        let entry = TabletEntry { tablet: tablet_id, bucket, version, meta, files: Vec::new() };
+        self.waiting.push_back(Waiting { entry, files: vec![None; files.len()], missing: files.len() });
+        for (position, file) in files.into_iter().enumerate() {
+            if context.stop.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
+            if !is_file_name(&file.name) {
+                return Err(Error::Invalid(format!("{:?} of tablet {tablet_id} is no usable file name", file.name)));
+            }
+            self.written.files += 1;
+            self.written.bytes += file.len_bytes;
+            let slot = Slot { tablet: number, tablet_id, file: position };
+            if let Some(known) = self.known(tablet_id, &file) {
+                (context.progress)(file.len_bytes);
+                self.place(slot, known)?;
+            } else if file.len_bytes <= context.options.small_bytes {
+                self.batch.push((slot, file));
+                let bytes: u64 = self.batch.iter().map(|(_, file)| file.len_bytes).sum();
+                if bytes >= BATCH_BYTES || self.batch.len() >= BATCH_FILES {
+                    self.issue_batch(context).await?;
+                }
+            } else {
+                self.room(context).await?;
+                let (context, number) = (Arc::clone(context), self.issued);
+                self.issued += 1;
+                self.work.spawn(async move {
+                    let sent = context.send(slot.tablet_id, file).await;
+                    (number, sent.map(|sent| Done::Large(slot, Box::new(sent))))
+                });
+            }
+        }
+        self.written.tablets += 1;
+        self.write_lines(context).await
+    }
+
+    /// What an earlier snapshot has of this file. A name alone proves nothing.
+    fn known(&self, tablet: u64, file: &FileIn) -> Option<FileEntry> {
+        let known = self.base.get(&(tablet, file.id.clone()))?;
+        let same = known.len_bytes == file.len_bytes && known.crc32 == file.crc32;
+        same.then(|| FileEntry { name: file.name.clone(), id: identity(file), ..known.clone() })
+    }
+
+    /// Waits until one more piece of work may begin.
+    async fn room(&mut self, context: &Arc<Context>) -> Result<()> {
+        while self.work.len() >= context.options.in_flight {
+            self.join_one(context).await?;
+        }
+        Ok(())
+    }
+
+    async fn issue_batch(&mut self, context: &Arc<Context>) -> Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        self.room(context).await?;
+        let (batch, number, context) = (std::mem::take(&mut self.batch), self.issued, Arc::clone(context));
+        self.issued += 1;
+        self.work.spawn(async move { (number, context.read_small(batch).await.map(Done::Small)) });
+        Ok(())
+    }
+
+    /// Waits for one piece of work, and takes all results whose turn has come.
+    async fn join_one(&mut self, context: &Arc<Context>) -> Result<()> {
+        let Some(ended) = self.work.join_next().await else { return Ok(()) };
+        let (number, done) = joined(ended)?;
+        self.done.insert(number, done?);
+        while let Some(done) = self.done.remove(&self.taken) {
+            self.taken += 1;
+            match done {
+                Done::Large(slot, sent) => {
+                    self.written.bytes_sent += sent.entry.len_bytes;
+                    self.place(slot, sent.entry)?;
+                }
+                Done::Small(files) => {
+                    for (slot, small) in files {
+                        self.written.bytes_sent += small.bytes.len() as u64;
+                        self.pack.push(slot, small);
+                        if self.pack.is_full(context.options.pack_bytes) {
+                            self.flush_pack(context).await?;
+                        }
+                    }
+                }
+            }
+        }
+        self.write_lines(context).await
+    }
+
+    async fn flush_pack(&mut self, context: &Arc<Context>) -> Result<()> {
+        let Some(Packed { object, payload, entries }) = self.pack.take(context.session.owner()) else { return Ok(()) };
+        for (slot, entry) in entries {
+            self.place(slot, entry)?;
+        }
+        while self.pack_puts.len() >= 2 {
+            if let Some(put) = self.pack_puts.join_next().await {
+                joined(put)??;
+            }
+        }
+        let context = Arc::clone(context);
+        self.pack_puts.spawn(async move { context.put_pack(&object, payload).await });
+        Ok(())
+    }
+
+    fn place(&mut self, slot: Slot, entry: FileEntry) -> Result<()> {
+        let lost = || Error::Internal("a file's tablet is not waiting for it".to_owned());
+        let index =
+            slot.tablet.checked_sub(self.first).and_then(|index| usize::try_from(index).ok()).ok_or_else(lost)?;
+        let waiting = self.waiting.get_mut(index).ok_or_else(lost)?;
+        *waiting.files.get_mut(slot.file).ok_or_else(lost)? = Some(entry);
+        waiting.missing -= 1;
+        Ok(())
+    }
+
+    /// Writes the entries of tablets that are complete, in order.
+    async fn write_lines(&mut self, context: &Arc<Context>) -> Result<()> {
+        while self.waiting.front().is_some_and(|waiting| waiting.missing == 0) {
+            let Some(Waiting { mut entry, files, .. }) = self.waiting.pop_front() else { break };
+            self.first += 1;
+            entry.files = files.into_iter().flatten().collect();
+            self.lines.push(&entry)?;
+            if cut_behind(entry.tablet, self.lines.len_bytes(), context.options.page_bytes) {
+                self.flush_page(context).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn flush_page(&mut self, context: &Arc<Context>) -> Result<()> {
+        if self.lines.is_empty() {
+            return Ok(());
+        }
+        while self.page_puts.len() >= context.options.in_flight {
+            self.join_page().await?;
+        }
+        let (bytes, position, session) = (self.lines.take(), self.pages.len(), context.session.clone());
+        self.pages.push(None);
+        self.page_puts.spawn(async move { (position, session.put_page(PageKind::Tablets, bytes).await) });
+        Ok(())
+    }
+
+    async fn join_page(&mut self) -> Result<()> {
+        let Some(put) = self.page_puts.join_next().await else { return Ok(()) };
+        let (position, page) = joined(put)?;
+        let page = page?;
+        if let Some(place) = self.pages.get_mut(position) {
+            *place = Some(page);
+        }
+        Ok(())
+    }
+
+    async fn end(mut self, context: &Arc<Context>) -> Result<PartitionPages> {
+        self.issue_batch(context).await?;
+        while !self.work.is_empty() {
+            self.join_one(context).await?;
+        }
+        self.flush_pack(context).await?;
+        self.write_lines(context).await?;
+        self.flush_page(context).await?;
+        while let Some(put) = self.pack_puts.join_next().await {
+            joined(put)??;
+        }
+        while !self.page_puts.is_empty() {
+            self.join_page().await?;
+        }
+        if !self.waiting.is_empty() {
+            return Err(Error::Internal(format!("{} tablets were not written", self.waiting.len())));
+        }
+        self.written.pages = self.pages.into_iter().flatten().collect();
+        Ok(self.written)
+    }
+}
+
+/// The identity as an entry keeps it.
+fn identity(file: &FileIn) -> Option<String> {
+    (file.id != file.name).then(|| file.id.clone())
+}
+
+/// Whether a page ends behind a tablet. Apart from the bound, that depends on the tablet alone, so that a change in one
+/// tablet does not move the borders of all pages behind it, and equal pages are found again.
+fn cut_behind(tablet: u64, len_bytes: u64, page_bytes: u64) -> bool {
+    let mixed = tablet.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    len_bytes >= page_bytes || (len_bytes >= page_bytes / 8 && mixed % 16 == 0)
+}
