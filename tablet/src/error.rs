@@ -4,6 +4,7 @@ use crate::batch::RowError;
 use crate::datum::ValueError;
 use crate::route::RouteError;
 use crate::schema::SchemaError;
+use crate::store::StoreError;
 use crate::types::TypeError;
 use arrow::error::ArrowError;
 use std::io;
@@ -63,6 +64,9 @@ pub enum Error {
     /// A row that fits no partition, or partitions that cannot be.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// What the tablet store refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// Rows whose shape is not the table's: a caller's mistake, told plainly.
     #[error("{0}")]
     Invalid(String),
@@ -115,8 +119,8 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Type(error) => error.kind(),
-            Self::Schema(error) => error.kind(),
-            Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Store(error) => error.kind(),
+            Self::Schema(_) | Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
             Self::Io { source, .. } => io_kind(source),
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Format { .. } => ErrorKind::Unsupported,

@@ -1,0 +1,240 @@
+//! A tablet at one version as a set of files and a description: what a backup copies and a restore brings back.
+//!
+//! The description, [`TabletImageMeta`], travels as JSON inside the snapshot's manifest. Its files are the segments as
+//! they lie on disk and, for tablets with hidden rows, one small file per delete vector of exactly that version.
+
+use crate::error::{Error, Result};
+use crate::schema::Schema;
+use crate::segment::{SEGMENT_ROWS_MAX, SegmentMeta};
+use crate::store::StoreError;
+use crate::store::deletes::DeleteVector;
+use crate::store::state::{Rowset, State};
+use crate::view::SegmentId;
+use env::ids::{TabletId, Version};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The format that this program writes and the only one that it reads.
+pub const IMAGE_FORMAT: u32 = 1;
+
+/// One file of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFile {
+    /// Unique inside the tablet: `<rowset>-<n>.parquet` or `<rowset>-<n>.<version>.dv`.
+    pub name: String,
+    /// Length in bytes.
+    pub len_bytes: u64,
+    /// CRC-32 of all bytes.
+    pub crc32: u32,
+    /// Whether it is small and comes from memory (delete vectors) rather than from a file that can be mapped.
+    pub inline: bool,
+}
+
+/// A tablet at one version. See the module's text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TabletImage {
+    /// Whose image it is.
+    pub tablet: TabletId,
+    /// The version that it shows.
+    pub version: Version,
+    /// What a restore needs besides the files.
+    pub meta: TabletImageMeta,
+}
+
+/// The description of an image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TabletImageMeta {
+    /// [`IMAGE_FORMAT`].
+    pub format: u32,
+    /// The version that it shows.
+    pub version: Version,
+    /// The columns.
+    pub schema: Schema,
+    /// The rowsets, in the order in which they were added.
+    pub rowsets: Vec<ImageRowset>,
+    /// Every file, once. Follows from `rowsets`; kept so that a copier need not know more.
+    pub files: Vec<ImageFile>,
+}
+
+/// One rowset of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageRowset {
+    /// Its number in the tablet that the image was taken from.
+    pub id: u64,
+    /// Its segments, by ordinal.
+    pub segments: Vec<ImageSegment>,
+}
+
+/// One segment of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSegment {
+    /// Rows, length and checksum of the file.
+    #[serde(flatten)]
+    pub meta: SegmentMeta,
+    /// The rows that the version hides, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletes: Option<ImageDeletes>,
+}
+
+/// A delete vector of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageDeletes {
+    /// The version that made it; part of the file's name.
+    pub version: Version,
+    /// Rows hidden.
+    pub rows: u64,
+    /// Length of the file in bytes.
+    pub len_bytes: u64,
+    /// CRC-32 of the file.
+    pub crc32: u32,
+}
+
+/// What the name of an image's file says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ImageName {
+    Segment(SegmentId),
+    Deletes(SegmentId, Version),
+}
+
+pub(crate) fn segment_name(segment: SegmentId) -> String {
+    format!("{segment}.parquet")
+}
+
+pub(crate) fn deletes_name(segment: SegmentId, version: Version) -> String {
+    format!("{segment}.{version}.dv")
+}
+
+impl ImageName {
+    pub(crate) fn parse(name: &str) -> Option<Self> {
+        if let Some(segment) = name.strip_suffix(".parquet") {
+            return segment.parse().ok().map(Self::Segment);
+        }
+        let (segment, version) = name.strip_suffix(".dv")?.split_once('.')?;
+        let (segment, version) = (segment.parse().ok()?, version.parse().ok()?);
+        (deletes_name(segment, version) == name).then_some(Self::Deletes(segment, version))
+    }
+}
+
+impl TabletImageMeta {
+    pub(crate) fn of(schema: &Schema, state: &State) -> Self {
+        let rowsets: Vec<ImageRowset> = state.rowsets.iter().map(|rowset| image_rowset(rowset, state)).collect();
+        let files = files(&rowsets);
+        Self { format: IMAGE_FORMAT, version: state.version, schema: schema.clone(), rowsets, files }
+    }
+
+    /// Rows that the image shows.
+    pub fn live_rows(&self) -> u64 {
+        let segments = self.rowsets.iter().flat_map(|rowset| &rowset.segments);
+        segments
+            .map(|segment| segment.meta.rows.saturating_sub(segment.deletes.as_ref().map_or(0, |deletes| deletes.rows)))
+            .sum()
+    }
+
+    /// Checks an image that came from outside: a format that this program knows, and a description that does not
+    /// contradict itself.
+    ///
+    /// # Errors
+    /// `Unsupported` for another format, `Corrupt` naming what contradicts what.
+    pub fn validate(&self) -> Result<()> {
+        if self.format != IMAGE_FORMAT {
+            let what = "a tablet image".to_owned();
+            return Err(StoreError::UnknownFormat { what, found: self.format, known: IMAGE_FORMAT }.into());
+        }
+        let damaged = |expected: String, found: String| Err(Error::corrupt("tablet image", expected, found));
+        if self.version < Version::FIRST {
+            return damaged("a version of at least 1".to_owned(), self.version.to_string());
+        }
+        let mut seen = BTreeSet::new();
+        for rowset in &self.rowsets {
+            if !seen.insert(rowset.id) {
+                return damaged("each rowset once".to_owned(), format!("rowset {} twice", rowset.id));
+            }
+            if u32::try_from(rowset.segments.len()).is_err() || rowset.id == u64::MAX {
+                return damaged("a rowset number and segments in range".to_owned(), format!("rowset {}", rowset.id));
+            }
+            for segment in &rowset.segments {
+                if segment.meta.rows > SEGMENT_ROWS_MAX {
+                    let found = format!("{} in rowset {}", segment.meta.rows, rowset.id);
+                    return damaged(format!("at most {SEGMENT_ROWS_MAX} rows in a segment"), found);
+                }
+                let Some(deletes) = &segment.deletes else { continue };
+                if deletes.rows > segment.meta.rows || deletes.version > self.version {
+                    let found =
+                        format!("{} of {} rows hidden by version {}", deletes.rows, segment.meta.rows, deletes.version);
+                    return damaged(format!("hidden rows of version {} or before", self.version), found);
+                }
+            }
+        }
+        if self.files != files(&self.rowsets) {
+            return damaged(
+                "the files that the rowsets say".to_owned(),
+                format!("another list of {}", self.files.len()),
+            );
+        }
+        Ok(())
+    }
+
+    /// The file of that name.
+    pub fn file(&self, name: &str) -> Option<&ImageFile> {
+        self.files.iter().find(|file| file.name == name)
+    }
+
+    /// The rowsets as the store keeps them.
+    pub(crate) fn to_rowsets(&self) -> Vec<Arc<Rowset>> {
+        let convert = |rowset: &ImageRowset| {
+            let segments = rowset.segments.iter().map(|segment| segment.meta.clone()).collect();
+            Arc::new(Rowset { id: rowset.id, segments })
+        };
+        self.rowsets.iter().map(convert).collect()
+    }
+
+    /// The segments with their ids, with the delete vector that each should have.
+    pub(crate) fn segments(&self) -> impl Iterator<Item = (SegmentId, &ImageSegment)> {
+        self.rowsets.iter().flat_map(|rowset| {
+            (0u32..).zip(&rowset.segments).map(|(ordinal, segment)| (SegmentId { rowset: rowset.id, ordinal }, segment))
+        })
+    }
+}
+
+fn image_rowset(rowset: &Rowset, state: &State) -> ImageRowset {
+    let segments = rowset
+        .segments()
+        .map(|(id, meta)| ImageSegment {
+            meta: meta.clone(),
+            deletes: state.deletes.get(&id).map(|deletes| image_deletes(deletes)),
+        })
+        .collect();
+    ImageRowset { id: rowset.id, segments }
+}
+
+fn image_deletes(deletes: &DeleteVector) -> ImageDeletes {
+    ImageDeletes {
+        version: deletes.version,
+        rows: deletes.rows.len(),
+        len_bytes: deletes.len_bytes,
+        crc32: deletes.crc32,
+    }
+}
+
+fn files(rowsets: &[ImageRowset]) -> Vec<ImageFile> {
+    let mut files = Vec::new();
+    for rowset in rowsets {
+        for (ordinal, segment) in (0u32..).zip(&rowset.segments) {
+            let id = SegmentId { rowset: rowset.id, ordinal };
+            files.push(ImageFile {
+                name: segment_name(id),
+                len_bytes: segment.meta.len_bytes,
+                crc32: segment.meta.crc32,
+                inline: false,
+            });
+            files.extend(segment.deletes.as_ref().map(|deletes| ImageFile {
+                name: deletes_name(id, deletes.version),
+                len_bytes: deletes.len_bytes,
+                crc32: deletes.crc32,
+                inline: true,
+            }));
+        }
+    }
+    files
+}

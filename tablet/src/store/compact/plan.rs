@@ -1,0 +1,135 @@
+//! Which rowsets to merge: size-tiered. Pure.
+//!
+//! Rowsets are sorted into tiers by the bytes of their visible rows; the smallest tier that has enough members is
+//! merged, so each row is rewritten about once per tier and the number of rowsets grows with the logarithm of the data.
+//! Without such a tier, rowsets that are largely hidden are rewritten to give the space back.
+
+use crate::store::options::CompactionOptions;
+use env::ids::TabletId;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What a plan knows of a rowset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Candidate {
+    pub(crate) rowset: u64,
+    pub(crate) rows: u64,
+    pub(crate) hidden_rows: u64,
+    pub(crate) len_bytes: u64,
+    /// A prepared load names rows of it by position, so it must stay.
+    pub(crate) blocked: bool,
+}
+
+impl Candidate {
+    fn live_bytes(&self) -> u64 {
+        let live = u128::from(self.rows.saturating_sub(self.hidden_rows));
+        let bytes = (u128::from(self.len_bytes) * live).checked_div(u128::from(self.rows)).unwrap_or(0);
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    fn is_mostly_hidden(&self, percent: u64) -> bool {
+        self.hidden_rows > 0 && u128::from(self.hidden_rows) * 100 >= u128::from(self.rows) * u128::from(percent)
+    }
+}
+
+/// Why a merge is worth while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CompactionReason {
+    /// Many rowsets of about one size.
+    ManyRowsets,
+    /// Many hidden rows.
+    HiddenRows,
+    /// Somebody asked.
+    Asked,
+}
+
+impl fmt::Display for CompactionReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ManyRowsets => "many rowsets of about one size",
+            Self::HiddenRows => "many hidden rows",
+            Self::Asked => "asked for",
+        })
+    }
+}
+
+/// A merge that should be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compaction {
+    /// Where.
+    pub tablet: TabletId,
+    /// The rowsets to merge into one, in the order in which they were added.
+    pub rowsets: Vec<u64>,
+    /// Why.
+    pub reason: CompactionReason,
+}
+
+impl fmt::Display for Compaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tablet {}: merge rowsets {:?}: {}", self.tablet, self.rowsets, self.reason)
+    }
+}
+
+/// The merge that a tablet needs most, if any.
+pub(crate) fn plan(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
+    let mut tiers: BTreeMap<u32, Vec<&Candidate>> = BTreeMap::new();
+    for candidate in candidates.iter().filter(|candidate| !candidate.blocked) {
+        tiers.entry(tier(candidate.live_bytes(), options)).or_default().push(candidate);
+    }
+    for members in tiers.values() {
+        let chosen = bounded(members, options);
+        if chosen.len() >= options.inputs_min.max(2) {
+            return Some(made(tablet, candidates, &chosen, CompactionReason::ManyRowsets));
+        }
+    }
+    let mut hidden: Vec<&Candidate> = candidates
+        .iter()
+        .filter(|candidate| !candidate.blocked && candidate.is_mostly_hidden(options.hidden_percent))
+        .collect();
+    // Those that give back most for the least work first.
+    hidden.sort_by_key(|candidate| (candidate.live_bytes(), candidate.rowset));
+    let mut chosen = bounded(&hidden, options);
+    if chosen.is_empty() {
+        // One that is larger than the bound alone would stay for ever.
+        chosen.extend(hidden.first().map(|candidate| candidate.rowset));
+    }
+    (!chosen.is_empty()).then(|| made(tablet, candidates, &chosen, CompactionReason::HiddenRows))
+}
+
+/// The merge of everything, if there is anything to gain from it.
+pub(crate) fn plan_all(tablet: TabletId, candidates: &[Candidate]) -> Option<Compaction> {
+    let free: Vec<&Candidate> = candidates.iter().filter(|candidate| !candidate.blocked).collect();
+    if free.len() < 2 && free.iter().all(|candidate| candidate.hidden_rows == 0) {
+        return None;
+    }
+    let rowsets = free.iter().map(|candidate| candidate.rowset).collect();
+    Some(Compaction { tablet, rowsets, reason: CompactionReason::Asked })
+}
+
+fn tier(bytes: u64, options: &CompactionOptions) -> u32 {
+    let factor = options.tier_factor.max(2);
+    let (mut tier, mut limit) = (0, options.tier_bytes_min.max(1));
+    while bytes >= limit && tier < 64 {
+        tier += 1;
+        limit = limit.saturating_mul(factor);
+    }
+    tier
+}
+
+/// As many as the bounds allow, from the first on.
+fn bounded(members: &[&Candidate], options: &CompactionOptions) -> Vec<u64> {
+    let mut bytes = 0u64;
+    let within = members.iter().take(options.inputs_max.max(2)).take_while(|candidate| {
+        bytes = bytes.saturating_add(candidate.len_bytes);
+        bytes <= options.input_bytes_max
+    });
+    within.map(|candidate| candidate.rowset).collect()
+}
+
+fn made(tablet: TabletId, candidates: &[Candidate], chosen: &[u64], reason: CompactionReason) -> Compaction {
+    let in_order = candidates.iter().map(|candidate| candidate.rowset).filter(|rowset| chosen.contains(rowset));
+    Compaction { tablet, rowsets: in_order.collect(), reason }
+}
+
+#[cfg(test)]
+mod tests;
