@@ -6,7 +6,6 @@
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::segment::{SEGMENT_ROWS_MAX, SegmentMeta};
-use crate::store::StoreError;
 use crate::store::deletes::DeleteVector;
 use crate::store::state::{Rowset, State};
 use crate::view::SegmentId;
@@ -138,8 +137,8 @@ impl TabletImageMeta {
     /// `Unsupported` for another format, `Corrupt` naming what contradicts what.
     pub fn validate(&self) -> Result<()> {
         if self.format != IMAGE_FORMAT {
-            let what = "a tablet image".to_owned();
-            return Err(StoreError::UnknownFormat { what, found: self.format, known: IMAGE_FORMAT }.into());
+            let object = "tablet image".to_owned();
+            return Err(Error::Format { object, known: IMAGE_FORMAT, found: self.format.to_string() });
         }
         let damaged = |expected: String, found: String| Err(Error::corrupt("tablet image", expected, found));
         if self.version < Version::FIRST {

@@ -10,7 +10,6 @@
 //! The same bytes are the value in the metadata store and the file in a tablet's image.
 
 use crate::error::{Error, Result};
-use crate::store::StoreError;
 use crate::view::SegmentId;
 use env::ids::Version;
 use roaring::RoaringBitmap;
@@ -78,7 +77,7 @@ pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<RoaringBitmap> {
     debug_assert_eq!(rest.len(), body.len() + 4);
     let format = u32::from_le_bytes(*format);
     if format != FORMAT {
-        return Err(StoreError::UnknownFormat { what: object.to_owned(), found: format, known: FORMAT }.into());
+        return Err(Error::Format { object: object.to_owned(), known: FORMAT, found: format.to_string() });
     }
     let (expected, found) = (u32::from_le_bytes(*crc), crc32fast::hash(body));
     if expected != found {

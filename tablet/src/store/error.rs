@@ -174,16 +174,6 @@ pub enum StoreError {
         /// How long the file is.
         len_bytes: u64,
     },
-    /// A structure written by a program that knows more.
-    #[error("{what} has format {found}, this program knows {known}; use a newer program")]
-    UnknownFormat {
-        /// What has it.
-        what: String,
-        /// Its format.
-        found: u32,
-        /// The format that is known.
-        known: u32,
-    },
     /// The metadata file could not be written. Nothing was changed.
     #[error("the tablet store's metadata was not written, nothing was changed: {message}")]
     Metadata {
@@ -219,7 +209,6 @@ impl StoreError {
             | Self::WrongColumns { .. }
             | Self::StageIncomplete { .. }
             | Self::WrongPart { .. } => ErrorKind::Invalid,
-            Self::UnknownFormat { .. } => ErrorKind::Unsupported,
             Self::Metadata { kind, .. } => *kind,
         }
     }

@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::image::TabletImageMeta;
 use crate::schema::Schema;
 use crate::segment::SegmentMeta;
-use crate::store::StoreError;
 use crate::store::state::Rowset;
 use crate::view::SegmentId;
 use env::ids::{LoadId, Version};
@@ -137,7 +136,7 @@ pub(super) fn decode<R: Record>(key: &[u8], bytes: &[u8]) -> Result<R> {
     };
     let format = u32::from_le_bytes(*format);
     if format != R::FORMAT {
-        return Err(StoreError::UnknownFormat { what: object(), found: format, known: R::FORMAT }.into());
+        return Err(Error::Format { object: object(), known: R::FORMAT, found: format.to_string() });
     }
     let (expected, found) = (u32::from_le_bytes(*crc), crc32fast::hash(body));
     if expected != found {
