@@ -5,9 +5,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a broken promise is a panic")]
 
 use crate::error::{Error, ErrorKind, Result};
-use crate::store::{
-    At, Batch, Entry, Event, Guard, KEY_BYTES_MAX, MetaStore, Revision, VALUE_BYTES_MAX, Watch, Write,
-};
+use crate::store::{At, Batch, Entry, Event, Guard, KEY_BYTES_MAX, MetaStore, Revision, VALUE_BYTES_MAX, Watch, Write};
 use bytes::Bytes;
 use env::rt::Duration;
 use env::rt::time::timeout;
@@ -278,7 +276,11 @@ async fn scans_of_prefixes(case: &Case<'_>) {
     };
     assert_eq!(scan("", None, 100).await, (names.map(str::to_owned).to_vec(), None), "sorted by bytes");
     let slash = ["p/", "p/1", "p/10", "p/2"].map(str::to_owned).to_vec();
-    assert_eq!(scan("p/", None, 4).await, (slash.clone(), None), "neighbours are left out, a full last page has no next");
+    assert_eq!(
+        scan("p/", None, 4).await,
+        (slash.clone(), None),
+        "neighbours are left out, a full last page has no next"
+    );
     assert_eq!(scan("p/", None, 3).await, (slash[..3].to_vec(), Some("p/2".to_owned())));
     assert_eq!(scan("p/", Some("p/1"), 2).await, (slash[1..3].to_vec(), Some("p/2".to_owned())), "start is inclusive");
     assert_eq!(scan("p/", Some("p/11"), 9).await, (slash[3..].to_vec(), None), "start need not exist");

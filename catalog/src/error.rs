@@ -119,7 +119,9 @@ pub enum Error {
         found: Option<Revision>,
     },
     /// The history asked for is forgotten.
-    #[error("revision {asked} of the catalog is forgotten, the oldest one kept is {oldest}; read the present state and go on from there")]
+    #[error(
+        "revision {asked} of the catalog is forgotten, the oldest one kept is {oldest}; read the present state and go on from there"
+    )]
     Compacted {
         /// What was asked for.
         asked: Revision,
@@ -186,7 +188,9 @@ pub enum Error {
         source: Arc<io::Error>,
     },
     /// Too little free space to begin a transaction; nothing was written.
-    #[error("{object}: {free_bytes} bytes are free on the disk and {needed_bytes} are kept in reserve; free some space and retry")]
+    #[error(
+        "{object}: {free_bytes} bytes are free on the disk and {needed_bytes} are kept in reserve; free some space and retry"
+    )]
     Full {
         /// The file's path.
         object: String,

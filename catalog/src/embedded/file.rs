@@ -52,7 +52,10 @@ impl StorageBackend for Backend {
 /// What the storage library says, as one of ours.
 pub(super) fn failed(path: &str, failed: impl Into<redb::Error>) -> Error {
     let failed = failed.into();
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's list is open; all others are misuse, a bug of ours")]
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the library's list is open; all others are misuse, a bug of ours"
+    )]
     match failed {
         redb::Error::Io(source) if source.kind() == io::ErrorKind::InvalidData => {
             Error::corrupt(path, "a catalog file", source.to_string())
@@ -68,7 +71,9 @@ pub(super) fn failed(path: &str, failed: impl Into<redb::Error>) -> Error {
         missing @ (redb::Error::TableDoesNotExist(_)
         | redb::Error::TableTypeMismatch { .. }
         | redb::Error::TableIsMultimap(_)
-        | redb::Error::TypeDefinitionChanged { .. }) => Error::corrupt(path, "the tables of a catalog", missing.to_string()),
+        | redb::Error::TypeDefinitionChanged { .. }) => {
+            Error::corrupt(path, "the tables of a catalog", missing.to_string())
+        }
         other => Error::Internal { object: path.to_owned(), reason: other.to_string() },
     }
 }
@@ -87,7 +92,9 @@ pub(super) fn open_cell(name: &str, row: Option<&[u8]>) -> Result<u64> {
     let row = row.ok_or_else(|| Error::corrupt(format!("cell {name:?}"), "a number", "nothing"))?;
     let content = rows::open(Table::Cell, name, 0, row)?;
     let bytes = <[u8; 8]>::try_from(content);
-    bytes.map(u64::from_le_bytes).map_err(|wrong| Error::corrupt(format!("cell {name:?}"), "8 bytes", wrong.to_string()))
+    bytes
+        .map(u64::from_le_bytes)
+        .map_err(|wrong| Error::corrupt(format!("cell {name:?}"), "8 bytes", wrong.to_string()))
 }
 
 /// The file's name while it is being made.

@@ -286,7 +286,8 @@ impl Inner {
 
     fn end(&self, transaction: redb::WriteTransaction) -> Result<()> {
         transaction.commit().map_err(|error| {
-            let failed = Error::Indeterminate { object: self.path.clone(), reason: redb::Error::from(error).to_string() };
+            let failed =
+                Error::Indeterminate { object: self.path.clone(), reason: redb::Error::from(error).to_string() };
             self.latch(&failed);
             failed
         })

@@ -41,7 +41,7 @@ fn a_row_that_is_changed_cut_or_elsewhere_is_corrupt() {
 
 #[test]
 fn rows_keep_their_bytes() {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"));
     assert_eq!(
         hex(&Row { created: 1, other: 2, value: b"v" }.seal(Table::Current, "k", 0)),
         concat!("ca0f7095", "0100000000000000", "0200000000000000", "76")

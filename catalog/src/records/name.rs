@@ -32,16 +32,14 @@ impl NameRecord {
     /// # Errors
     /// [`Error::NewerFormat`] when a newer build wrote it, `Corrupt` when it is no such record.
     pub fn decode(key: &str, value: &[u8]) -> Result<Self> {
-        let record: Self = serde_json::from_slice(value)
-            .map_err(|failed| Error::corrupt(key, "a name record", failed.to_string()))?;
+        let record: Self =
+            serde_json::from_slice(value).map_err(|failed| Error::corrupt(key, "a name record", failed.to_string()))?;
         match record.format {
             0 => Err(Error::corrupt(key, "a format number from 1 on", "0")),
             Self::FORMAT => Ok(record),
-            found => Err(Error::NewerFormat {
-                object: key.to_owned(),
-                found: found.into(),
-                supported: Self::FORMAT.into(),
-            }),
+            found => {
+                Err(Error::NewerFormat { object: key.to_owned(), found: found.into(), supported: Self::FORMAT.into() })
+            }
         }
     }
 }

@@ -1,9 +1,7 @@
 //! The embedded store beyond the contract that all stores share.
 
 use crate::run;
-use catalog::{
-    At, EmbeddedOptions, EmbeddedStore, Error, ErrorKind, Guard, MetaStore, Revision, Write, conformance,
-};
+use catalog::{At, EmbeddedOptions, EmbeddedStore, Error, ErrorKind, Guard, MetaStore, Revision, Write, conformance};
 use env::disk::{Disk, MemDisk, RealDisk};
 use futures::future::join_all;
 use std::sync::Arc;

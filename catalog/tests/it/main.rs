@@ -16,6 +16,8 @@ mod embedded;
 mod model;
 
 mod names;
+mod records;
+mod typed;
 
 /// Runs a test's async body on a runtime of its own.
 fn run<R>(body: impl Future<Output = R>) -> R {

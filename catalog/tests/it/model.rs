@@ -166,14 +166,32 @@ enum Step {
     Commit(Plan),
     /// Asked for at once, so that they may share a sync.
     Together(Vec<Plan>),
-    Get { key: usize, back: u64 },
-    Scan { prefix: usize, start: Option<usize>, limit: usize, back: u64 },
-    Watch { prefix: usize, back: u64 },
-    Compact { back: u64 },
+    Get {
+        key: usize,
+        back: u64,
+    },
+    Scan {
+        prefix: usize,
+        start: Option<usize>,
+        limit: usize,
+        back: u64,
+    },
+    Watch {
+        prefix: usize,
+        back: u64,
+    },
+    Compact {
+        back: u64,
+    },
     Reopen,
-    PowerCut { seed: u64 },
+    PowerCut {
+        seed: u64,
+    },
     /// The power will go after so many changes to the disk.
-    CutAfter { changes: u64, seed: u64 },
+    CutAfter {
+        changes: u64,
+        seed: u64,
+    },
 }
 
 fn plan() -> impl Strategy<Value = Plan> {
