@@ -185,6 +185,7 @@ impl Error {
 
     /// The store's error in our words. `NotFound` is for the caller to judge: what something refers to and is not
     /// there is corruption, what was merely asked for is not.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here may pass, whatever it is")]
     pub(crate) fn from_store(object: &str, failed: object_store::Error) -> Self {
         use object_store::Error as Store;
         let object = object.to_owned();

@@ -109,10 +109,10 @@ fn decode(text: &str) -> Option<String> {
 fn encode(path: &str) -> String {
     let mut text = String::with_capacity(path.len());
     for letter in path.chars() {
-        match letter {
-            '%' | '?' | '#' | ' ' => text.push_str(&format!("%{:02X}", u32::from(letter))),
-            _ if letter.is_control() => text.push_str(&format!("%{:02X}", u32::from(letter))),
-            _ => text.push(letter),
+        if matches!(letter, '%' | '?' | '#' | ' ') || letter.is_ascii_control() {
+            text.extend(format!("%{:02X}", u32::from(letter)).chars());
+        } else {
+            text.push(letter);
         }
     }
     text
@@ -122,6 +122,7 @@ fn encode(path: &str) -> String {
 ///
 /// # Errors
 /// None today; stores that must be dialled will have some.
+#[expect(clippy::unnecessary_wraps, reason = "stores that must be dialled will have errors")]
 pub fn connect(location: &Location, disk: impl FnOnce(&Path) -> Arc<dyn Disk>) -> Result<Arc<dyn ObjectStore>> {
     match location {
         Location::Local(path) => Ok(Arc::new(LocalStore::new(disk(path)))),

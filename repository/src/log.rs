@@ -239,28 +239,32 @@ impl Log {
     pub(crate) async fn settle(&self, record: &Record, bytes: &Bytes) -> Result<bool> {
         let name = commit_name(record.generation);
         let mut attempt = 0;
+        let indeterminate = |last: Error| Error::Indeterminate { generation: record.generation, source: last.into() };
         loop {
             let put = self.objects.put_once(&name, bytes.clone().into()).await;
             if matches!(put, Ok(Put::Made)) {
                 return Ok(true);
             }
-            let last = match (put, self.read(record.generation).await) {
-                (_, Ok(Some(found))) if found.record.token != record.token => return Ok(false),
-                (Ok(_), Ok(Some(_))) => return Ok(true),
-                // Ours, but the store did not promise to keep it: put it again, to be told that it exists.
-                (Err(failed), Ok(Some(_))) => failed,
-                (Err(failed), Ok(None)) if failed.kind() != ErrorKind::Unavailable => return Err(failed),
-                (Err(failed), Ok(None)) => failed,
-                (Ok(_), Ok(None)) => {
-                    let source = "it exists, says one answer, and does not, says the next".into();
-                    Error::Unavailable { object: name.clone(), source }
-                }
-                (_, Err(failed)) if failed.kind() != ErrorKind::Unavailable => return Err(failed),
-                (_, Err(failed)) => failed,
+            let last = match self.read(record.generation).await {
+                Ok(Some(found)) if found.record.token != record.token => return Ok(false),
+                Ok(Some(_)) if put.is_ok() => return Ok(true),
+                Err(failed) => failed,
+                // Free; or ours, but the store did not promise to keep it. Put it again.
+                Ok(_) => match put {
+                    Err(failed) => failed,
+                    Ok(_) => {
+                        let source = "it exists, says one answer, and does not, says the next".into();
+                        Error::Unavailable { object: name.clone(), source }
+                    }
+                },
             };
+            if last.kind() != ErrorKind::Unavailable {
+                // The first attempt was refused for good; what an earlier one left under way may still arrive.
+                return Err(if attempt == 0 { last } else { indeterminate(last) });
+            }
             attempt += 1;
             if attempt >= ATTEMPTS * 2 {
-                return Err(Error::Indeterminate { generation: record.generation, source: last.into() });
+                return Err(indeterminate(last));
             }
             back_off(attempt.min(5)).await;
         }

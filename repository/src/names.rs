@@ -203,7 +203,9 @@ impl ObjectName {
             UPLOADS => match rest.rsplit_once('.') {
                 Some((target, token)) if is_token(token) => match Self::parse(&target.replace('+', "/")) {
                     Self::Foreign | Self::Unfinished(_) => Self::Foreign,
-                    target => Self::Unfinished(Box::new(target)),
+                    target @ (Self::Identity | Self::Commit(_) | Self::Page(_) | Self::Data(_)) => {
+                        Self::Unfinished(Box::new(target))
+                    }
                 },
                 _ => Self::Foreign,
             },

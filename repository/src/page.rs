@@ -158,12 +158,12 @@ struct LinesHead {
 pub(crate) struct Lines {
     kind: PageKind,
     bytes: Vec<u8>,
-    lines: u64,
+    count: u64,
 }
 
 impl Lines {
     pub(crate) fn new(kind: PageKind) -> Self {
-        Self { kind, bytes: Vec::new(), lines: 0 }
+        Self { kind, bytes: Vec::new(), count: 0 }
     }
 
     pub(crate) fn push<T: Serialize>(&mut self, line: &T) -> Result<()> {
@@ -174,7 +174,7 @@ impl Lines {
         serde_json::to_writer(&mut self.bytes, line)
             .map_err(|failed| Error::Internal(format!("cannot be written as JSON: {failed}")))?;
         self.bytes.push(b'\n');
-        self.lines += 1;
+        self.count += 1;
         Ok(())
     }
 
@@ -183,12 +183,12 @@ impl Lines {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.lines == 0
+        self.count == 0
     }
 
     /// The page's bytes; the builder begins the next page.
     pub(crate) fn take(&mut self) -> Bytes {
-        self.lines = 0;
+        self.count = 0;
         std::mem::take(&mut self.bytes).into()
     }
 }

@@ -8,7 +8,7 @@ use env::rt::blocking;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
-use object_store::{ListResult, ObjectMeta, Result};
+use object_store::{Extensions, ListResult, ObjectMeta, Result};
 use std::io;
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ fn skipped(offset: Option<&str>, path: &str, is_dir: bool) -> bool {
 
 pub(super) async fn flat(tree: Arc<Tree>, prefix: Option<&Path>) -> Result<ListResult> {
     let dir = prefix.map(Path::to_string).unwrap_or_default();
-    let mut result = ListResult { common_prefixes: Vec::new(), objects: Vec::new(), extensions: Default::default() };
+    let mut result = ListResult { common_prefixes: Vec::new(), objects: Vec::new(), extensions: Extensions::default() };
     for entry in read(tree, dir.clone()).await? {
         let Some(location) = location(&join(&dir, &entry.name)) else { continue };
         if entry.is_dir {

@@ -24,9 +24,9 @@ use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    CopyMode, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    RenameOptions, RenameTargetMode, Result,
+    Attributes, CopyMode, CopyOptions, Error, Extensions, GetOptions, GetRange, GetResult, GetResultPayload,
+    ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, RenameOptions, RenameTargetMode, Result,
 };
 use std::fmt;
 use std::io;
@@ -64,6 +64,7 @@ impl fmt::Display for LocalStore {
 }
 
 /// A file system's error as the trait wants it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "there are too many kinds of error, and they have no one treatment")]
 fn failed(path: &str, error: io::Error) -> Error {
     let path = path.to_owned();
     match error.kind() {
@@ -77,12 +78,13 @@ fn failed(path: &str, error: io::Error) -> Error {
 }
 
 /// The disk has no times of its own that anything here could rely on; objects never change, so nothing asks.
+#[expect(clippy::default_trait_access, reason = "the type of the time is of a crate that is not ours to name")]
 fn meta(location: &Path, size: u64) -> ObjectMeta {
     ObjectMeta { location: location.clone(), last_modified: Default::default(), size, e_tag: None, version: None }
 }
 
 fn made() -> PutResult {
-    PutResult { e_tag: None, version: None, extensions: Default::default() }
+    PutResult { e_tag: None, version: None, extensions: Extensions::default() }
 }
 
 /// Length of an object; a directory is none.
@@ -159,7 +161,7 @@ impl ObjectStore for LocalStore {
         };
         let bytes = slice(&bytes, &range);
         let payload = GetResultPayload::Stream(futures::stream::once(futures::future::ready(Ok(bytes))).boxed());
-        Ok(GetResult { payload, meta, range, attributes: Default::default(), extensions: Default::default() })
+        Ok(GetResult { payload, meta, range, attributes: Attributes::default(), extensions: Extensions::default() })
     }
 
     async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {

@@ -81,10 +81,7 @@ impl Tree {
     /// Puts a synced file in place, or gives it up when `written` says so.
     pub(super) fn finish(&self, name: &str, path: &str, written: io::Result<()>, replace: bool) -> io::Result<()> {
         let placed = written.and_then(|()| {
-            self.with_dir(path, || match replace {
-                true => self.disk.rename(name, path),
-                false => self.disk.link(name, path),
-            })
+            self.with_dir(path, || if replace { self.disk.rename(name, path) } else { self.disk.link(name, path) })
         });
         if !replace || placed.is_err() {
             // What failed to be removed is what a crash would have left. The first error is the one to tell.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::ErrorKind;
+use object_store::ObjectStoreExt;
 
 #[test]
 fn a_directory_is_an_absolute_file_url() {
@@ -52,7 +53,6 @@ async fn one_name_is_one_memory() {
     let location = Location::parse("memory:one").unwrap();
     let open = || connect(&location, |_| Arc::new(env::disk::MemDisk::new())).unwrap();
     let path = object_store::path::Path::from("x");
-    use object_store::ObjectStoreExt;
     open().put(&path, "y".into()).await.unwrap();
     assert_eq!(open().get(&path).await.unwrap().bytes().await.unwrap(), "y");
 }

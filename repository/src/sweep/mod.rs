@@ -14,7 +14,7 @@ use crate::page::{self, PageKind, PageRef};
 use crate::reader;
 use crate::repository::Repository;
 use futures::{StreamExt, TryStreamExt};
-use plan::{Tests, View, plan};
+use plan::{View, plan};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Pages read at one time.
@@ -52,7 +52,7 @@ impl Repository {
         for prefix in [DATA, PAGES, UPLOADS] {
             listed.extend(self.objects.list(prefix).await?);
         }
-        Ok(plan(&view, listed, Tests::ALL))
+        Ok(plan(&view, listed, None))
     }
 
     /// Deletes what a plan says. A plan may be old: what is dead stays dead.
@@ -127,12 +127,17 @@ pub(crate) async fn plan_ended(repository: &Repository, head: &Head, owner: &Own
     for prefix in [format!("{DATA}/{owner}"), format!("{PAGES}/{owner}")] {
         listed.extend(objects.list(&prefix).await?);
     }
-    let unfinished = objects.list(UPLOADS).await?.into_iter().filter(|found| match ObjectName::parse(&found.name) {
+    let of_owner = |found: &Listed| match ObjectName::parse(&found.name) {
         ObjectName::Unfinished(target) => {
             matches!(&*target, ObjectName::Page(other) | ObjectName::Data(other) if other == owner)
         }
-        _ => false,
-    });
+        ObjectName::Identity
+        | ObjectName::Commit(_)
+        | ObjectName::Page(_)
+        | ObjectName::Data(_)
+        | ObjectName::Foreign => false,
+    };
+    let unfinished = objects.list(UPLOADS).await?.into_iter().filter(of_owner);
     listed.extend(unfinished);
-    Ok(plan(&view, listed, Tests::ALL))
+    Ok(plan(&view, listed, None))
 }

@@ -26,17 +26,14 @@ pub(crate) struct View {
     pub(crate) pinned: BTreeSet<String>,
 }
 
-/// Which tests are made. Outside of the tests that show what each is good for, all are.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Tests {
-    pub(crate) generation: bool,
-    pub(crate) session: bool,
-    pub(crate) reachable: bool,
-    pub(crate) pinned: bool,
-}
-
-impl Tests {
-    pub(crate) const ALL: Self = Self { generation: true, session: true, reachable: true, pinned: true };
+/// One of the four tests. Only the tests of this crate leave one out, to show what it is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests leave a test out"))]
+pub(crate) enum Test {
+    Generation,
+    Session,
+    Reachable,
+    Pinned,
 }
 
 /// What a sweep is going to delete; made by [`Repository::sweep_plan`](crate::Repository::sweep_plan) alone.
@@ -91,29 +88,32 @@ impl fmt::Display for SweepPlan {
 }
 
 /// Judges every listed object.
-pub(crate) fn plan(view: &View, listed: impl IntoIterator<Item = Listed>, tests: Tests) -> SweepPlan {
+pub(crate) fn plan(view: &View, listed: impl IntoIterator<Item = Listed>, left_out: Option<Test>) -> SweepPlan {
     let mut plan = SweepPlan { generation: Generation(view.generation), delete: Vec::new(), kept: 0, foreign: 0 };
     for Listed { name, len_bytes } in listed {
-        match ObjectName::parse(&name) {
-            ObjectName::Foreign => plan.foreign += 1,
-            parsed if dead(view, &name, &parsed, tests) => plan.delete.push((name, len_bytes)),
-            _ => plan.kept += 1,
+        let parsed = ObjectName::parse(&name);
+        if parsed == ObjectName::Foreign {
+            plan.foreign += 1;
+        } else if dead(view, &name, &parsed, left_out) {
+            plan.delete.push((name, len_bytes));
+        } else {
+            plan.kept += 1;
         }
     }
     plan.delete.sort();
     plan
 }
 
-fn dead(view: &View, name: &str, parsed: &ObjectName, tests: Tests) -> bool {
+fn dead(view: &View, name: &str, parsed: &ObjectName, left_out: Option<Test>) -> bool {
     match parsed {
         ObjectName::Page(owner) | ObjectName::Data(owner) => {
-            ended(view, owner, tests)
-                && !(tests.reachable && view.reachable.contains(name))
-                && !(tests.pinned && view.pinned.contains(name))
+            ended(view, owner, left_out)
+                && (left_out == Some(Test::Reachable) || !view.reachable.contains(name))
+                && (left_out == Some(Test::Pinned) || !view.pinned.contains(name))
         }
         // Nothing refers to an unfinished upload; only its writer's life counts.
         ObjectName::Unfinished(target) => match &**target {
-            ObjectName::Page(owner) | ObjectName::Data(owner) => ended(view, owner, tests),
+            ObjectName::Page(owner) | ObjectName::Data(owner) => ended(view, owner, left_out),
             ObjectName::Commit(generation) => generation.0 <= view.generation,
             ObjectName::Identity => true,
             ObjectName::Unfinished(_) | ObjectName::Foreign => false,
@@ -123,9 +123,9 @@ fn dead(view: &View, name: &str, parsed: &ObjectName, tests: Tests) -> bool {
 }
 
 /// Tests 1 and 2.
-fn ended(view: &View, owner: &Owner, tests: Tests) -> bool {
-    !(tests.generation && owner.generation.0 > view.generation)
-        && !(tests.session && view.sessions.contains_key(&owner.token))
+fn ended(view: &View, owner: &Owner, left_out: Option<Test>) -> bool {
+    (left_out == Some(Test::Generation) || owner.generation.0 <= view.generation)
+        && (left_out == Some(Test::Session) || !view.sessions.contains_key(&owner.token))
 }
 
 #[cfg(test)]

@@ -181,7 +181,7 @@ impl TabletWriter {
             return Err(Error::Invalid("a partition is begun before the one before it has ended".to_owned()));
         }
         let base = match base {
-            Some(base) => self.read_base(base).await?,
+            Some(base) => Self::read_base(&self.context.session, base).await?,
             None => BTreeMap::new(),
         };
         let written =
@@ -205,8 +205,7 @@ impl TabletWriter {
         Ok(())
     }
 
-    async fn read_base(&self, base: &PartitionManifest) -> Result<BTreeMap<(u64, String), FileEntry>> {
-        let session = &self.context.session;
+    async fn read_base(session: &Session, base: &PartitionManifest) -> Result<BTreeMap<(u64, String), FileEntry>> {
         let mut tablets = reader::tablets(session.repository().objects.clone(), base.pages.clone());
         let mut files = BTreeMap::new();
         loop {
@@ -442,5 +441,5 @@ fn identity(file: &FileIn) -> Option<String> {
 /// tablet does not move the borders of all pages behind it, and equal pages are found again.
 fn cut_behind(tablet: u64, len_bytes: u64, page_bytes: u64) -> bool {
     let mixed = tablet.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-    len_bytes >= page_bytes || (len_bytes >= page_bytes / 8 && mixed % 16 == 0)
+    len_bytes >= page_bytes || (len_bytes >= page_bytes / 8 && mixed.is_multiple_of(16))
 }

@@ -1,0 +1,21 @@
+//! The repository from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::allow_attributes,
+    clippy::too_many_lines,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests"
+)]
+
+mod backup;
+mod crash;
+mod damage;
+mod golden;
+mod log;
+mod stores;
+mod support;
