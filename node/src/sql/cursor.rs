@@ -1,6 +1,7 @@
 //! A statement's tokens and the small moves that all parsing is made of.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use sqlparser::ast;
@@ -384,19 +385,17 @@ impl<'a> Cursor<'a> {
 
     /// Names in parentheses, none of them twice ignoring case.
     pub(super) fn names(&mut self, kind: NameKind) -> Parsed<Vec<String>> {
-        let mut seen = Vec::new();
+        let mut seen = BTreeSet::new();
         self.parens(|cursor| {
             let at = cursor.here();
             let name = cursor.name(kind)?;
-            let folded = name.to_lowercase();
-            if seen.contains(&folded) {
+            if !seen.insert(name.to_lowercase()) {
                 return Err(SqlError::syntax(
                     format!("{kind} {name} is listed twice"),
                     at.line,
                     at.column,
                 ));
             }
-            seen.push(folded);
             Ok(name)
         })
     }

@@ -62,12 +62,7 @@ pub fn parse(text: &str) -> Result<Vec<Statement>, SqlError> {
 /// It cannot be parsed; lines and columns are those of the whole text.
 pub fn parse_piece(piece: &Piece<'_>) -> Result<Statement, SqlError> {
     if let Some(what) = piece.unclosed {
-        let before = piece
-            .unclosed_at
-            .checked_sub(piece.range.start)
-            .and_then(|len| piece.text.get(..len))
-            .unwrap_or_default();
-        let at = piece.place().after(before);
+        let at = piece.unclosed_at;
         return Err(SqlError::syntax(what.describe(), at.line, at.column));
     }
     let plain = piece.plain();

@@ -23,6 +23,12 @@ pub enum NameKind {
     Catalog,
     /// A function.
     Function,
+    /// A broker.
+    Broker,
+    /// A variable of the server.
+    Variable,
+    /// A user or host.
+    User,
 }
 
 impl fmt::Display for NameKind {
@@ -37,6 +43,9 @@ impl fmt::Display for NameKind {
             Self::LoadLabel => "label",
             Self::Catalog => "catalog",
             Self::Function => "function",
+            Self::Broker => "broker",
+            Self::Variable => "variable",
+            Self::User => "user",
         })
     }
 }
@@ -59,7 +68,14 @@ pub fn check_name(kind: NameKind, name: &str) -> Result<(), &'static str> {
         NameKind::SnapshotLabel | NameKind::LoadLabel if !is_label(name) => {
             Err("1 to 128 letters, digits, _ and -")
         }
-        NameKind::Table | NameKind::Column | NameKind::Function if !is_free(name) => {
+        NameKind::Table
+        | NameKind::Column
+        | NameKind::Function
+        | NameKind::Broker
+        | NameKind::Variable
+        | NameKind::User
+            if !is_free(name) =>
+        {
             Err("1 to 1024 characters, none of them NUL")
         }
         NameKind::Database
@@ -70,7 +86,10 @@ pub fn check_name(kind: NameKind, name: &str) -> Result<(), &'static str> {
         | NameKind::SnapshotLabel
         | NameKind::LoadLabel
         | NameKind::Catalog
-        | NameKind::Function => Ok(()),
+        | NameKind::Function
+        | NameKind::Broker
+        | NameKind::Variable
+        | NameKind::User => Ok(()),
     }
 }
 
@@ -113,9 +132,9 @@ fn starts_with_placeholder(name: &str) -> bool {
         .is_some_and(|start| start.eq_ignore_ascii_case("placeholder_"))
 }
 
-/// Words that are names only in back quotes.
-const RESERVED: &[&str] = &[
-    "add", "all", "alter", "and", "as", "asc", "between", "by", "case", "column", "create", "cross",
+/// Words that are names only in back quotes, in order.
+pub(super) const RESERVED: &[&str] = &[
+    "add", "all", "alter", "analyze", "and", "as", "asc", "between", "by", "case", "column", "create", "cross",
     "current_date", "current_time", "current_timestamp", "current_user", "database", "databases",
     "default", "delete", "desc", "describe", "distinct", "drop", "else", "except", "exists",
     "explain", "false", "for", "force", "from", "full", "grant", "group", "having", "if", "ignore",

@@ -22,8 +22,8 @@ pub struct Piece<'a> {
     pub unclosed: Option<Unclosed>,
     /// Comments and the like inside `text`, in bytes of the script.
     pub(super) blanks: Vec<Range<usize>>,
-    /// Where that which is open begins, in bytes of the script.
-    pub(super) unclosed_at: usize,
+    /// Where that which is open begins.
+    pub(super) unclosed_at: Place,
 }
 
 impl<'a> Piece<'a> {
@@ -59,6 +59,8 @@ impl<'a> Piece<'a> {
 pub struct Pieces<'a> {
     text: &'a str,
     scanner: Scanner<'a>,
+    /// Where the last piece ended, in bytes.
+    ended: usize,
     /// How far the place below has been counted, in bytes.
     counted: usize,
     place: Place,
@@ -72,6 +74,7 @@ pub fn split(text: &str) -> Pieces<'_> {
     Pieces {
         text,
         scanner: Scanner::new(text, 0),
+        ended: 0,
         counted: 0,
         place: Place::START,
     }
@@ -84,6 +87,7 @@ impl<'a> Pieces<'a> {
             .place
             .after(self.text.get(self.counted..draft.start).unwrap_or_default());
         self.counted = draft.start;
+        self.ended = draft.end;
         let mut blanks = draft.blanks;
         blanks.retain(|blank| blank.end <= draft.end);
         Some(Piece {
@@ -94,7 +98,9 @@ impl<'a> Pieces<'a> {
             ended,
             unclosed: open.map(|open| open.what),
             blanks,
-            unclosed_at: open.map_or(0, |open| open.start),
+            unclosed_at: open.map_or(Place::START, |open| {
+                Place::START.after(self.text.get(..open.start).unwrap_or_default())
+            }),
         })
     }
 }
@@ -122,7 +128,8 @@ impl<'a> Iterator for Pieces<'a> {
                 }
                 Err(open) => {
                     let draft = Draft {
-                        start: draft.map_or(open.start, |draft| draft.start),
+                        // A `/*!` comment may have begun in a piece before.
+                        start: draft.map_or(open.start.max(self.ended), |draft| draft.start),
                         end: self.text.len(),
                         solid: true,
                         blanks: Vec::new(),

@@ -29,7 +29,7 @@ impl Cursor<'_> {
             if self.is_string() {
                 broker = Some(self.string("the broker")?).filter(|name| !name.is_empty());
             } else if !self.is("ON") {
-                broker = Some(self.name(NameKind::Repository)?);
+                broker = Some(self.name(NameKind::Broker)?);
             }
         }
         if !self.is("ON") {
@@ -322,6 +322,7 @@ impl Cursor<'_> {
         let mut label = None;
         let mut timestamp = None;
         loop {
+            let at = self.here();
             let slot = if self.eat(&["SNAPSHOT"]) {
                 if label.is_none() && timestamp.is_none() && self.eat(&["IN"]) {
                     let labels = self.parens(Self::snapshot_text)?;
@@ -339,7 +340,13 @@ impl Cursor<'_> {
             } else {
                 return Err(self.expected("SNAPSHOT").hint(SNAPSHOT_SHAPE));
             };
-            if slot.is_some() || !self.eat_token(&Token::Eq) {
+            if slot.is_some() {
+                return Err(
+                    SqlError::syntax("the same is asked twice", at.line, at.column)
+                        .hint(SNAPSHOT_SHAPE),
+                );
+            }
+            if !self.eat_token(&Token::Eq) {
                 return Err(self.expected("=").hint(SNAPSHOT_SHAPE));
             }
             *slot = Some(self.snapshot_text()?);

@@ -1,5 +1,6 @@
 //! INSERT, UPDATE and DELETE.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use sqlparser::tokenizer::Token;
@@ -7,7 +8,7 @@ use sqlparser::tokenizer::Token;
 use crate::sql::cursor::{Cursor, Parsed, Rows, shorten};
 use crate::sql::error::SqlError;
 use crate::sql::names::NameKind;
-use crate::sql::scan::{Lexeme, Open, Scanner, Span};
+use crate::sql::scan::{Lexeme, Open, Place, Scanner, Span};
 use crate::sql::statement::{
     AssignedValue, Assignment, Delete, Insert, InsertSource, ObjectName, Statement, Update,
 };
@@ -87,20 +88,21 @@ impl Cursor<'_> {
         self.skip();
         let (table, alias) = self.target("SET")?;
         self.want(&["SET"])?;
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         let assignments = self.list(|cursor| {
             let at = cursor.here();
             let column = cursor.assigned_column(&table, alias.as_deref())?;
-            let folded = column.to_lowercase();
-            if seen.contains(&folded) {
+            if !seen.insert(column.to_lowercase()) {
                 return Err(SqlError::syntax(
                     format!("column {column} is set twice"),
                     at.line,
                     at.column,
                 ));
             }
-            seen.push(folded);
             cursor.want_token(&Token::Eq)?;
+            if cursor.is("WHERE") {
+                return Err(cursor.expected("a value"));
+            }
             let plain_default = cursor.is("DEFAULT") && !cursor.is_token_at(1, &Token::LParen);
             let value = if plain_default {
                 cursor.skip();
@@ -215,6 +217,8 @@ pub(in crate::sql) fn value_rows(rows: Rows<'_>, width: Option<usize>) -> Parsed
         scanner: Scanner::new(rows.text, 0),
         cells: Vec::new(),
         checked: "",
+        counted: 0,
+        place: rows.place,
     };
     let width = walk.all(width)?;
     Ok(ValueRows::new(Arc::from(rows.text), width, walk.cells))
@@ -227,6 +231,9 @@ struct Walk<'a> {
     cells: Vec<CellSpan>,
     /// The last expression that was found to be one; the same text often comes in every row.
     checked: &'a str,
+    /// How far the place below has been counted, in bytes.
+    counted: usize,
+    place: Place,
 }
 
 impl<'a> Walk<'a> {
@@ -396,11 +403,11 @@ impl<'a> Walk<'a> {
         };
         let text = self.rows.text.get(first.start..end).unwrap_or_default();
         if text != self.checked {
-            let place = self
-                .rows
-                .place
-                .after(self.rows.text.get(..first.start).unwrap_or_default());
-            crate::sql::expression_at(text, place)?;
+            // Counted on from the expression before: from the start each time would be quadratic.
+            let before = self.rows.text.get(self.counted..first.start);
+            self.place = self.place.after(before.unwrap_or_default());
+            self.counted = first.start;
+            crate::sql::expression_at(text, self.place)?;
             self.checked = text;
         }
         self.push(CellKind::Expression, first.start, end);

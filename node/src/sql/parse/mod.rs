@@ -106,7 +106,7 @@ impl Cursor<'_> {
         if self.is("TABLE") {
             return self.create_table();
         }
-        if self.eat(&["EXTERNAL"]) || self.eat(&["TEMPORARY"]) {
+        if (self.is("EXTERNAL") || self.is("TEMPORARY")) && self.is_at(1, "TABLE") {
             return Err(self.unsupported("external and temporary tables are not supported"));
         }
         Err(self.unsupported_object("CREATE", "DATABASE, TABLE or [READ ONLY] REPOSITORY"))

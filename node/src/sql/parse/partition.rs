@@ -260,7 +260,7 @@ impl Cursor<'_> {
             match *found.get_or_insert(row.len()) {
                 width if width == row.len() => Ok(row),
                 width => Err(SqlError::syntax(
-                    format!("{} values where {width} belong", row.len()),
+                    format!("the entry has {} values, expected {width}", row.len()),
                     at.line,
                     at.column,
                 )),

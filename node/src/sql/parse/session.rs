@@ -42,7 +42,7 @@ impl Cursor<'_> {
         }
         let Some(word) = self.bare_word() else {
             // A variable's name in back quotes.
-            let name = self.name(NameKind::Column)?.to_lowercase();
+            let name = self.name(NameKind::Variable)?.to_lowercase();
             return self.variable(scoped.unwrap_or(Scope::Session), name);
         };
         let word = word.to_lowercase();
@@ -59,7 +59,7 @@ impl Cursor<'_> {
             };
             let (scope, name) = match scope {
                 Some(scope) if self.eat_token(&Token::Period) => {
-                    (scope, self.name(NameKind::Column)?.to_lowercase())
+                    (scope, self.name(NameKind::Variable)?.to_lowercase())
                 }
                 _ => (Scope::Session, name),
             };
@@ -79,7 +79,7 @@ impl Cursor<'_> {
             let value = self.set_value()?;
             return Ok(SetItem::UserVariable { name, value });
         }
-        let name = self.name(NameKind::Column)?.to_lowercase();
+        let name = self.name(NameKind::Variable)?.to_lowercase();
         self.variable(scoped.unwrap_or(Scope::Session), name)
     }
 

@@ -315,14 +315,14 @@ impl Cursor<'_> {
                     self.skip();
                     word
                 }
-                None => self.name(NameKind::Database)?,
+                None => self.name(NameKind::User)?,
             }
         };
         if self.eat_token(&Token::AtSign) {
             let host = if self.is_string() {
                 self.string("a host")?
             } else {
-                self.name(NameKind::Database)?
+                self.name(NameKind::User)?
             };
             return Ok(Some(format!("{user}@{host}")));
         }

@@ -1,5 +1,7 @@
 //! CREATE TABLE.
 
+use std::collections::BTreeSet;
+
 use sqlparser::tokenizer::Token;
 
 use crate::sql::cursor::{Cursor, Parsed};
@@ -103,19 +105,17 @@ impl Cursor<'_> {
         if only_names {
             return Ok(Columns::Named(self.names(NameKind::Column)?));
         }
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen = BTreeSet::new();
         let columns = self.parens(|cursor| {
             let at = cursor.here();
             let column = cursor.column()?;
-            let folded = column.name.to_lowercase();
-            if seen.contains(&folded) {
+            if !seen.insert(column.name.to_lowercase()) {
                 return Err(SqlError::syntax(
                     format!("column {} is defined twice", column.name),
                     at.line,
                     at.column,
                 ));
             }
-            seen.push(folded);
             Ok(column)
         })?;
         Ok(Columns::Defined(columns))

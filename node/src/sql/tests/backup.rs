@@ -113,7 +113,7 @@ fn restore_under_other_names() {
 
 #[test]
 fn what_repository_statements_mean() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "create read only repository r with broker b on location 'file:///x' properties('a'='b')",
         "CREATE REPOSITORY r WITH BROKER 'hdfs broker' ON LOCATION \"hdfs://h/p/\"",
         "CREATE REPOSITORY r ON LOCATION 'file:///x'",
@@ -132,7 +132,7 @@ fn what_repository_statements_mean() {
 
 #[test]
 fn what_backup_means() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "BACKUP SNAPSHOT l TO r",
         "BACKUP SNAPSHOT d.l TO r",
         "BACKUP SNAPSHOT d.`2024-01-01` TO r",
@@ -162,7 +162,7 @@ fn what_backup_means() {
 
 #[test]
 fn what_restore_means() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "RESTORE SNAPSHOT l FROM r PROPERTIES('backup_timestamp'='t')",
         "RESTORE SNAPSHOT d.l FROM r",
         "RESTORE SNAPSHOT l FROM r DATABASE a",
@@ -183,7 +183,7 @@ fn what_restore_means() {
 
 #[test]
 fn what_the_family_refuses() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "BACKUP",
         "BACKUP SNAPSHOT",
         "BACKUP SNAPSHOT l",

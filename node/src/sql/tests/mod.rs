@@ -1,3 +1,12 @@
+/// A snapshot without the expression that made it: the texts are in it already.
+macro_rules! snapshot {
+    ($value:expr) => {
+        insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+            insta::assert_snapshot!($value)
+        })
+    };
+}
+
 mod backup;
 mod limits;
 mod random;

@@ -7,7 +7,7 @@ use crate::sql::{
 
 #[test]
 fn what_queries_mean() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "SELECT 1",
         "(SELECT 1) UNION ALL (SELECT 2) ORDER BY 1 LIMIT 2, 3",
         "WITH a AS (SELECT 1 AS x) SELECT * FROM a JOIN d.t USING (x) WHERE a.x > 0 GROUP BY 1 HAVING count(*) > 1",
@@ -27,7 +27,7 @@ fn what_queries_mean() {
 
 #[test]
 fn what_is_no_statement() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "SELEC 1",
         "SLECT 1",
         "BAKCUP SNAPSHOT l TO r",
@@ -63,7 +63,7 @@ fn what_is_no_statement() {
 
 #[test]
 fn what_changes_of_rows_mean() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "INSERT INTO t VALUES (1, 'a')",
         "INSERT INTO TABLE d.t PARTITION (p, q) WITH LABEL `l-1` (a, b) VALUES (1, 2), (3, 4)",
         "INSERT INTO t (a) WITH LABEL l PROPERTIES ('strict_mode' = 'true') VALUES (1)",
@@ -132,7 +132,7 @@ fn files_are_found_in_a_query() {
         };
         files(&select.from[0].relation).unwrap().unwrap_err().to_string()
     };
-    insta::assert_snapshot!(
+    snapshot!(
         [
             "SELECT * FROM FILES()",
             "SELECT * FROM FILES('x')",
@@ -147,7 +147,7 @@ fn files_are_found_in_a_query() {
 
 #[test]
 fn what_changes_of_rows_refuse() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "INSERT",
         "INSERT INTO",
         "INSERT INTO t",
@@ -181,7 +181,7 @@ fn what_changes_of_rows_refuse() {
 
 #[test]
 fn what_show_means() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "SHOW DATABASES",
         "SHOW SCHEMAS LIKE 'a\\_%'",
         "SHOW DATABASES WHERE `Database` = 'x'",
@@ -233,7 +233,7 @@ fn what_show_means() {
 
 #[test]
 fn what_show_refuses() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "SHOW",
         "SHOW NOTHING",
         "SHOW FULL",
@@ -255,7 +255,7 @@ fn what_show_refuses() {
 
 #[test]
 fn what_session_statements_mean() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "SET NAMES utf8mb4",
         "SET NAMES 'utf8' COLLATE 'utf8_General_ci'",
         "SET NAMES DEFAULT",
@@ -295,7 +295,7 @@ fn what_session_statements_mean() {
 
 #[test]
 fn what_session_statements_refuse() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "SET",
         "SET x",
         "SET x =",

@@ -93,7 +93,7 @@ fn table_is_shown_as_it_can_be_written() {
     ) else {
         panic!("not a table")
     };
-    insta::assert_snapshot!(table.to_string());
+    snapshot!(table.to_string());
     let Statement::CreateTable(table) = one(
         "create table t (a int, b date, c string) unique key (a) comment 'c' partition by list (a, c) \
          (partition p values in ((1, 'x'), (2, null)), partition if not exists q values in ((3, '')) ('k'='v')) \
@@ -101,12 +101,12 @@ fn table_is_shown_as_it_can_be_written() {
     ) else {
         panic!("not a table")
     };
-    insta::assert_snapshot!(table.to_string());
+    snapshot!(table.to_string());
 }
 
 #[test]
 fn what_databases_and_tables_mean() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "CREATE DATABASE d",
         "create schema if not exists `d-1`",
         "DROP DATABASE d",
@@ -166,7 +166,7 @@ fn table_from_a_query() {
 
 #[test]
 fn what_alter_table_means() {
-    insta::assert_snapshot!(meanings(&[
+    snapshot!(meanings(&[
         "ALTER TABLE t ADD PARTITION p VALUES LESS THAN ('2024-01-01')",
         "ALTER TABLE d.t ADD PARTITION IF NOT EXISTS p VALUES [('a'), ('b')) ('k'='v') DISTRIBUTED BY HASH (c) BUCKETS 3",
         "ALTER TABLE t ADD PARTITIONS START ('2024-01-01') END ('2025-01-01') EVERY (INTERVAL 2 WEEKS)",
@@ -185,7 +185,7 @@ fn what_alter_table_means() {
 
 #[test]
 fn what_tables_refuse() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "CREATE",
         "CREATE DATABASE",
         "CREATE DATABASE 'd'",

@@ -123,7 +123,7 @@ fn hundred_thousand_rows_stay_small() {
 
 #[test]
 fn what_rows_refuse() {
-    insta::assert_snapshot!(refusals(&[
+    snapshot!(refusals(&[
         "INSERT INTO t VALUES",
         "INSERT INTO t VALUES 1",
         "INSERT INTO t VALUES ()",
@@ -142,6 +142,6 @@ fn what_rows_refuse() {
         "INSERT INTO t VALUES ('a)",
         "INSERT INTO t VALUES (1) ON DUPLICATE KEY UPDATE a = 1",
         "INSERT INTO t VALUES (1) LIMIT 1",
-        "INSERT INTO t VALUES (SELECT)",
+        "INSERT INTO t VALUES (SELECT 1)",
     ]));
 }
