@@ -99,6 +99,10 @@ pub mod codes {
     pub const DATABASE_EXISTS: u16 = 1007;
     /// Database to drop does not exist.
     pub const NO_SUCH_DATABASE_TO_DROP: u16 = 1008;
+    /// The connection was killed.
+    pub const CONNECTION_KILLED: u16 = 1927;
+    /// The connection was idle for too long.
+    pub const INACTIVE: u16 = 4031;
     /// The disk is full.
     pub const DISK_FULL: u16 = 1021;
 }
@@ -120,7 +124,7 @@ pub fn sql_state(code: u16) -> &'static str {
         codes::UNKNOWN_COLUMN => "42S22",
         codes::DUPLICATE_COLUMN => "42S21",
         codes::WRONG_VALUE => "22007",
-        codes::INTERRUPTED => "70100",
+        codes::INTERRUPTED | codes::CONNECTION_KILLED => "70100",
         codes::NO_OPEN_CURSOR => "24000",
         _ => "HY000",
     }

@@ -1,0 +1,92 @@
+use super::*;
+use proptest::prelude::*;
+
+/// What a client answers, from the descriptions of the two methods.
+fn answer(plugin: Plugin, password: &str, salt: &Salt) -> Vec<u8> {
+    fn xor(left: &[u8], right: &[u8]) -> Vec<u8> {
+        left.iter().zip(right).map(|(left, right)| left ^ right).collect()
+    }
+    if password.is_empty() {
+        return Vec::new();
+    }
+    match plugin {
+        Plugin::Native => {
+            let once = Sha1::digest(password);
+            let mask = Sha1::digest([&salt[..], &Sha1::digest(once)[..]].concat());
+            xor(&once, &mask)
+        }
+        Plugin::CachingSha2 => {
+            let once = Sha256::digest(password);
+            let mask = Sha256::digest([&Sha256::digest(once)[..], &salt[..]].concat());
+            xor(&once, &mask)
+        }
+    }
+}
+
+const PLUGINS: [Plugin; 2] = [Plugin::Native, Plugin::CachingSha2];
+
+#[test]
+fn the_stored_hash_is_the_one_that_mysql_stores() {
+    // PASSWORD('password') of MySQL 5 and MariaDB.
+    let hash: String = StoredPassword::of("password").native.iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(hash, "2470C0C06DEE42FD1618BBB99005ADCA2EC9D1E19");
+}
+
+#[test]
+fn only_the_right_password_is_let_in() {
+    let salt = fresh_salt().unwrap();
+    let credential = Credential::of("s3cret");
+    for plugin in PLUGINS {
+        assert!(check(plugin, &salt, &answer(plugin, "s3cret", &salt), Some(&credential)));
+        for wrong in ["", "s3cre", "S3cret", "s3cret "] {
+            assert!(!check(plugin, &salt, &answer(plugin, wrong, &salt), Some(&credential)), "{wrong}");
+        }
+        assert!(!check(plugin, &salt, &answer(plugin, "s3cret", &salt), None), "unknown users have no password");
+        let other = fresh_salt().unwrap();
+        assert!(!check(plugin, &other, &answer(plugin, "s3cret", &salt), Some(&credential)), "an answer serves once");
+    }
+}
+
+#[test]
+fn a_user_without_password_must_give_none() {
+    let salt = fresh_salt().unwrap();
+    for plugin in PLUGINS {
+        assert!(check(plugin, &salt, b"", Some(&Credential::Nothing)));
+        assert!(!check(plugin, &salt, &answer(plugin, "x", &salt), Some(&Credential::Nothing)));
+        assert!(!check(plugin, &salt, b"", None));
+    }
+    // Some clients send an empty text with its closing zero byte.
+    assert!(check(Plugin::CachingSha2, &salt, b"\0", Some(&Credential::Nothing)));
+    assert!(!check(Plugin::CachingSha2, &salt, b"\0", Some(&Credential::of("x"))));
+}
+
+#[test]
+fn plain_passwords_are_checked_against_the_same_store() {
+    assert!(check_password(Some(&Credential::of("s3cret")), "s3cret"));
+    assert!(!check_password(Some(&Credential::of("s3cret")), ""));
+    assert!(check_password(Some(&Credential::Nothing), ""));
+    assert!(!check_password(Some(&Credential::Nothing), "x"));
+    assert!(!check_password(None, ""));
+}
+
+#[test]
+fn salts_differ_and_are_text() {
+    let salts: std::collections::BTreeSet<Salt> = (0..100).map(|_| fresh_salt().unwrap()).collect();
+    assert_eq!(salts.len(), 100);
+    assert!(salts.iter().flatten().all(|byte| byte.is_ascii() && *byte != 0 && *byte != b'$'));
+}
+
+#[test]
+fn hashes_are_not_shown() {
+    assert_eq!(format!("{:?}", Credential::of("x")), "Password(StoredPassword(..))");
+}
+
+proptest! {
+    #[test]
+    fn random_answers_prove_nothing(response in prop::collection::vec(any::<u8>(), 0..40), salt in any::<[u8; 20]>()) {
+        for plugin in PLUGINS {
+            prop_assert!(!check(plugin, &salt, &response, Some(&Credential::of("s3cret"))));
+            prop_assert!(!check(plugin, &salt, &response, None));
+        }
+    }
+}
