@@ -76,7 +76,7 @@ pub fn conform_rows(schema: &Schema, columns: &[usize], batch: &RecordBatch, now
         arrays.push(match source {
             Some(array) => {
                 let cast = cast::cast(column, array, &mut problems)?;
-                limits::check(column, &cast, array, &mut problems)?
+                limits::check(column, &cast, array, &mut problems)
             }
             None => default_array(column, rows, now_ms)?,
         });
@@ -119,7 +119,9 @@ fn default_array(column: &Column, rows: usize, now_ms: u64) -> Result<ArrayRef> 
         }
         Some(DefaultValue::Null) | None => {
             let name = &column.name;
-            return Err(Error::Invalid(format!("column '{name}' is NOT NULL, has no default and is not given; give it")));
+            return Err(Error::Invalid(format!(
+                "column '{name}' is NOT NULL, has no default and is not given; give it"
+            )));
         }
     };
     let one = Datum::array(&column.data_type, &[value])?;

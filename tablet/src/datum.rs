@@ -108,6 +108,7 @@ impl Datum {
     ///
     /// # Errors
     /// When the text is no value of the type, or one out of its range or length.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "callers lend the type of a column that they hold")]
     pub fn parse(data_type: &ColumnType, text: &str) -> Result<Self, ValueError> {
         let malformed = || ValueError::malformed(text, *data_type);
         let range = || ValueError::range(text.trim(), *data_type);
@@ -119,7 +120,7 @@ impl Datum {
             | ColumnType::BigInt
             | ColumnType::LargeInt => {
                 let value = number::parse_int(text).map_err(|problem| problem.of(text, *data_type))?;
-                if number::fits(data_type, value) { Ok(Self::Int(value)) } else { Err(range()) }
+                if number::fits(*data_type, value) { Ok(Self::Int(value)) } else { Err(range()) }
             }
             ColumnType::Float => number::parse_f32(text)
                 .map(|value| Self::Float(f64::from(value)))
@@ -133,11 +134,11 @@ impl Datum {
             ColumnType::Date => calendar::parse_date(text).map(Self::Date).ok_or_else(malformed),
             ColumnType::DateTime => calendar::parse_datetime(text).map(Self::DateTime).ok_or_else(malformed),
             ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::String => {
-                check_len(data_type, text, text.len())?;
+                check_len(*data_type, text, text.len())?;
                 Ok(Self::Text(text.to_owned()))
             }
             ColumnType::Varbinary(_) => {
-                check_len(data_type, text, text.len())?;
+                check_len(*data_type, text, text.len())?;
                 Ok(Self::Bytes(text.as_bytes().to_vec()))
             }
         }
@@ -152,8 +153,9 @@ impl Datum {
     ///
     /// # Errors
     /// `Invalid` when a value is not one of the type.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "callers lend the type of a column that they hold")]
     pub fn array(data_type: &ColumnType, values: &[Self]) -> Result<ArrayRef> {
-        array::build(data_type, values)
+        array::build(*data_type, values)
     }
 
     /// The value at a row of an array of any type that a column or a query's result can have.
@@ -180,9 +182,9 @@ impl Datum {
     }
 }
 
-fn check_len(data_type: &ColumnType, text: &str, len_bytes: usize) -> Result<(), ValueError> {
+fn check_len(data_type: ColumnType, text: &str, len_bytes: usize) -> Result<(), ValueError> {
     let max = data_type.max_len_bytes().and_then(|max| usize::try_from(max).ok()).unwrap_or(usize::MAX);
-    if len_bytes <= max { Ok(()) } else { Err(ValueError::too_long(text, len_bytes, *data_type)) }
+    if len_bytes <= max { Ok(()) } else { Err(ValueError::too_long(text, len_bytes, data_type)) }
 }
 
 /// The canonical text. `Datum::parse` of the same type reads it back; but bytes are shown as `0x` and hexadecimal digits, which is

@@ -139,6 +139,16 @@ fn encode_value(column: &Values<'_>, row: usize, out: &mut Vec<u8>) -> Result<()
     Ok(())
 }
 
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(nibble.into(), 16).unwrap_or('?'));
+        }
+        text
+    })
+}
+
 fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
     let mut rest = bytes;
     while let Some(zero) = rest.iter().position(|byte| *byte == 0) {

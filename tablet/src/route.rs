@@ -108,7 +108,6 @@ impl Router {
             return Err(RouteError::layout("a partition needs at least one bucket").into());
         }
         bounds::check_apart(partitions.iter().map(|(bounds, _)| bounds))?;
-        let buckets = partitions.iter().map(|(_, buckets)| *buckets).collect();
         let names: Vec<&str> = partition_columns
             .iter()
             .filter_map(|column| schema.columns().get(*column))
@@ -119,7 +118,7 @@ impl Router {
             partition_columns: partition_columns.to_vec(),
             partition_names: format!("({})", names.join(", ")),
             hash_columns: hash_columns.map(<[usize]>::to_vec),
-            buckets,
+            buckets: partitions.into_iter().map(|(_, buckets)| buckets).collect(),
             columns: schema.columns().len(),
         })
     }
@@ -289,7 +288,8 @@ fn partitioning(schema: &Schema, columns: &[usize], partitions: &[(Bounds, u32)]
                 for value in values {
                     if value.len() != columns.len() {
                         let (found, wanted) = (value.len(), columns.len());
-                        let text = format!("a LIST value has {found} columns where the table is partitioned by {wanted}");
+                        let text =
+                            format!("a LIST value has {found} columns where the table is partitioned by {wanted}");
                         return Err(RouteError::layout(text).into());
                     }
                     lists.insert(encode(value)?, partition);

@@ -31,6 +31,7 @@ pub use sort::{SORTED_BATCH_ROWS, sort_batches};
 pub use writer::SegmentWriter;
 
 use crate::error::{Error, Result};
+use crate::keys::hex;
 use env::ids::TabletId;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -90,10 +91,20 @@ pub struct SegmentMeta {
     /// CRC-32 of all bytes of the file.
     pub crc32: u32,
     /// The encoded key of the first row; `None` when there are no rows or no key columns.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "to_hex", deserialize_with = "from_hex")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "to_hex",
+        deserialize_with = "from_hex"
+    )]
     pub min_key: Option<Vec<u8>>,
     /// The encoded key of the last row.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "to_hex", deserialize_with = "from_hex")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "to_hex",
+        deserialize_with = "from_hex"
+    )]
     pub max_key: Option<Vec<u8>>,
 }
 
@@ -122,7 +133,7 @@ impl SegmentMeta {
 
 #[expect(clippy::ref_option, reason = "the shape that serde asks for")]
 fn to_hex<S: Serializer>(key: &Option<Vec<u8>>, serializer: S) -> Result<S::Ok, S::Error> {
-    let text = key.as_ref().map(|key| key.iter().map(|byte| format!("{byte:02x}")).collect::<String>());
+    let text = key.as_ref().map(|key| hex(key));
     text.serialize(serializer)
 }
 

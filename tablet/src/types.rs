@@ -4,7 +4,7 @@
 //! reading takes every spelling that StarRocks and MySQL users type.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::error::ErrorKind;
 use arrow::datatypes::{DataType, TimeUnit};
@@ -114,7 +114,7 @@ impl TypeError {
 
 impl ColumnType {
     /// The Arrow type that holds its values, in memory and in segments.
-    pub fn arrow(&self) -> DataType {
+    pub fn arrow(self) -> DataType {
         match self {
             Self::Boolean => DataType::Boolean,
             Self::TinyInt => DataType::Int8,
@@ -126,7 +126,7 @@ impl ColumnType {
             Self::Double => DataType::Float64,
             Self::Decimal { precision, scale } => {
                 // The scale is at most 38, so the conversion cannot fail.
-                DataType::Decimal128(*precision, i8::try_from(*scale).unwrap_or(i8::MAX))
+                DataType::Decimal128(precision, i8::try_from(scale).unwrap_or(i8::MAX))
             }
             Self::Date => DataType::Date32,
             Self::DateTime => DataType::Timestamp(TimeUnit::Microsecond, None),
@@ -136,9 +136,9 @@ impl ColumnType {
     }
 
     /// The greatest length in bytes, for text and bytes.
-    pub fn max_len_bytes(&self) -> Option<u32> {
+    pub fn max_len_bytes(self) -> Option<u32> {
         match self {
-            Self::Char(len) | Self::Varchar(len) | Self::Varbinary(len) => Some(*len),
+            Self::Char(len) | Self::Varchar(len) | Self::Varbinary(len) => Some(len),
             Self::String => Some(STRING_MAX),
             Self::Boolean
             | Self::TinyInt
@@ -155,12 +155,12 @@ impl ColumnType {
     }
 
     /// Whether it may be a key, partition or bucketing column: types whose equality is exact and whose text round-trips.
-    pub fn can_be_key(&self) -> bool {
+    pub fn can_be_key(self) -> bool {
         !matches!(self, Self::Float | Self::Double | Self::Varbinary(_))
     }
 
     /// Least and greatest value, for messages; lengths for text.
-    pub fn range_text(&self) -> String {
+    pub fn range_text(self) -> String {
         match self {
             Self::Boolean => "true or false".to_owned(),
             Self::TinyInt => format!("{} to {}", i8::MIN, i8::MAX),
@@ -171,9 +171,9 @@ impl ColumnType {
             Self::Float => format!("{:e} to {:e}", f32::MIN, f32::MAX),
             Self::Double => format!("{:e} to {:e}", f64::MIN, f64::MAX),
             Self::Decimal { precision, scale } => {
-                let whole = "9".repeat(usize::from(precision.saturating_sub(*scale)).max(1));
+                let whole = "9".repeat(usize::from(precision.saturating_sub(scale)).max(1));
                 let whole = if precision == scale { "0".to_owned() } else { whole };
-                let point = if *scale == 0 { String::new() } else { format!(".{}", "9".repeat(usize::from(*scale))) };
+                let point = if scale == 0 { String::new() } else { format!(".{}", "9".repeat(usize::from(scale))) };
                 format!("-{whole}{point} to {whole}{point}")
             }
             Self::Date => "0000-01-01 to 9999-12-31".to_owned(),
@@ -241,12 +241,14 @@ impl<'a> Spelling<'a> {
     fn read(text: &'a str) -> Result<Self, TypeError> {
         let text = text.trim();
         let unknown = || TypeError::Unknown(text.to_owned());
+        if let Some((head, _)) = text.split_once('<') {
+            // ARRAY<DECIMAL(9,2)> and the like: the name alone decides.
+            return unsupported(&words(head)).map_or_else(|| Err(unknown()), Err);
+        }
         let (head, rest) = match text.split_once('(') {
             Some((head, rest)) => (head, Some(rest)),
             None => (text, None),
         };
-        // ARRAY<INT> and the like: the name alone decides.
-        let head = head.split_once('<').map_or(head, |(head, _)| head);
         let mut name = words(head);
         let mut arguments = Vec::new();
         if let Some((inside, after)) = rest.and_then(|rest| rest.split_once(')')) {

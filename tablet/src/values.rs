@@ -197,10 +197,7 @@ impl<'a> Values<'a> {
     }
 
     pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Null(len) => *len,
-            _ => self.array().map_or(0, Array::len),
-        }
+        if let Self::Null(len) = self { *len } else { self.array().map_or(0, Array::len) }
     }
 
     pub(crate) fn is_null(&self, row: usize) -> bool {

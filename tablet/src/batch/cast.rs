@@ -61,26 +61,23 @@ pub(super) fn cast(column: &Column, array: &ArrayRef, problems: &mut Problems) -
     let from = family(array.data_type()).ok_or_else(refused)?;
     let to = family(&target).ok_or_else(refused)?;
     match (from, to) {
-        (Family::Text, Family::Text | Family::Bytes)
-        | (Family::Bytes, Family::Bytes | Family::Text)
-        | (Family::Bool, Family::Number)
-        | (Family::Number, Family::Number)
-        | (Family::Moment, Family::Moment)
+        (Family::Text | Family::Bytes, Family::Text | Family::Bytes)
+        | (Family::Bool | Family::Number, Family::Number)
         | (Family::Date, Family::Date) => by_arrow(column, &array, &target, problems),
         (Family::Number, Family::Bool) => {
             // Decimals have no direct way; whether a number is zero survives the way round.
             let plain = by_arrow(column, &array, &DataType::Float64, problems)?;
             by_arrow(column, &plain, &target, problems)
         }
+        (Family::Moment, Family::Moment) => Ok(Arc::new(moments(&array)?)),
         (Family::Date, Family::Moment) => {
             let days = by_arrow(column, &array, &DataType::Date32, problems)?;
             Ok(midnights(column, days.as_primitive(), problems))
         }
-        (Family::Moment, Family::Date) => {
-            let moments = by_arrow(column, &array, &ColumnType::DateTime.arrow(), problems)?;
-            Ok(days(column, moments.as_primitive(), problems))
+        (Family::Moment, Family::Date) => Ok(days(column, &moments(&array)?, problems)),
+        (Family::Text, Family::Bool | Family::Number | Family::Date | Family::Moment) => {
+            parse(column, &array, problems)
         }
-        (Family::Text, Family::Bool | Family::Number | Family::Date | Family::Moment) => parse(column, &array, problems),
         // 20240131 is a day.
         (Family::Number, Family::Date | Family::Moment) => parse(column, &as_text(&array)?, problems),
         (Family::Bool | Family::Number | Family::Date | Family::Moment, Family::Text) => as_text(&array),
@@ -132,6 +129,17 @@ fn midnights(column: &Column, days: &PrimitiveArray<Date32Type>, problems: &mut 
     Arc::new(moments.collect::<PrimitiveArray<TimestampMicrosecondType>>())
 }
 
+/// Moments of any unit in microseconds, rounded down; what does not fit is as far out as can be, which its type refuses.
+fn moments(array: &ArrayRef) -> Result<PrimitiveArray<TimestampMicrosecondType>> {
+    let values = Values::of(array)?;
+    (0..values.len())
+        .map(|row| {
+            let value = values.get(row)?;
+            Ok(if let Value::DateTime(micros) = value { Some(micros) } else { None })
+        })
+        .collect()
+}
+
 fn days(column: &Column, moments: &PrimitiveArray<TimestampMicrosecondType>, problems: &mut Problems) -> ArrayRef {
     let days = moments.iter().enumerate().map(|(row, micros)| {
         let micros = micros?;
@@ -149,7 +157,8 @@ fn as_text(array: &ArrayRef) -> Result<ArrayRef> {
     let values = Values::of(array)?;
     let short = matches!(array.data_type(), DataType::Float32);
     let texts = (0..values.len()).map(|row| {
-        Ok(match values.get(row)? {
+        let value = values.get(row)?;
+        Ok(match value {
             Value::Null => None,
             // As MySQL has it.
             Value::Bool(value) => Some(u8::from(value).to_string()),
@@ -158,7 +167,13 @@ fn as_text(array: &ArrayRef) -> Result<ArrayRef> {
                 let text = array.as_primitive::<Float32Type>().value(row).to_string();
                 Some(text.parse().map(|value| Datum::Float(value).to_string()).unwrap_or(text))
             }
-            other => Some(other.to_datum().to_string()),
+            Value::Int(_)
+            | Value::Float(_)
+            | Value::Decimal(..)
+            | Value::Date(_)
+            | Value::DateTime(_)
+            | Value::Text(_)
+            | Value::Bytes(_) => Some(value.to_datum().to_string()),
         })
     });
     Ok(Arc::new(texts.collect::<Result<StringArray>>()?))
@@ -219,7 +234,13 @@ fn each<T>(
                 }
             },
             Value::Null => None,
-            other => return Err(Error::Internal(format!("{other:?} is no text to parse"))),
+            value @ (Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Decimal(..)
+            | Value::Date(_)
+            | Value::DateTime(_)
+            | Value::Bytes(_)) => return Err(Error::Internal(format!("{value:?} is no text to parse"))),
         });
     }
     Ok(all)

@@ -3,7 +3,6 @@
 use super::Problems;
 use super::cast::shown;
 use crate::datum::{ValueError, calendar, number};
-use crate::error::Result;
 use crate::schema::Column;
 use crate::types::ColumnType;
 use arrow::array::{Array, ArrayRef, AsArray, OffsetSizeTrait};
@@ -14,12 +13,7 @@ use std::sync::Arc;
 
 /// Notes every value beyond the limits of the column, and NULL where none may be. `array` has the column's Arrow type, `source` is what
 /// it was cast from, for messages. Gives the array back, floating point in canonical form.
-pub(super) fn check(
-    column: &Column,
-    array: &ArrayRef,
-    source: &ArrayRef,
-    problems: &mut Problems,
-) -> Result<ArrayRef> {
+pub(super) fn check(column: &Column, array: &ArrayRef, source: &ArrayRef, problems: &mut Problems) -> ArrayRef {
     let data_type = column.data_type;
     let mut range = |row: usize| problems.note(column, row, ValueError::range(&shown(source, row), data_type));
     let mut checked = Arc::clone(array);
@@ -32,8 +26,10 @@ pub(super) fn check(
         ColumnType::Float => {
             let values = array.as_primitive::<Float32Type>();
             // An infinity that was none before the cast; one that was given as such stays.
-            rows_where(values, |row| values.value(row).is_infinite() && !shown(source, row).contains("inf"))
-                .for_each(range);
+            rows_where(values, |row| {
+                values.value(row).is_infinite() && !shown(source, row).to_ascii_lowercase().contains("inf")
+            })
+            .for_each(range);
             checked = Arc::new(values.unary::<_, Float32Type>(number::canonical_f32));
         }
         ColumnType::Double => {
@@ -69,7 +65,7 @@ pub(super) fn check(
             problems.note(column, row, ValueError::Null);
         }
     }
-    Ok(checked)
+    checked
 }
 
 fn rows_where<'a>(array: &'a dyn Array, wrong: impl Fn(usize) -> bool + 'a) -> impl Iterator<Item = usize> + 'a {

@@ -3,7 +3,11 @@ use crate::datum::tests::any_datum;
 use crate::schema::KeyModel;
 use crate::types::ColumnType;
 use crate::types::tests::any_type;
-use arrow::array::*;
+use arrow::array::{
+    Array, BinaryArray, BinaryViewArray, Date32Array, Date64Array, Decimal128Array, Decimal256Array, DictionaryArray,
+    Float32Array, Float64Array, Int8Array, Int32Array, Int64Array, LargeStringArray, ListArray, NullArray, StringArray,
+    StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
+};
 use arrow::datatypes::{DataType, Field, Int32Type, TimeUnit, i256};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -70,14 +74,14 @@ fn numbers_are_cast_when_they_fit() {
 fn text_is_read_as_the_type_of_the_column() {
     assert_eq!(cast(StringArray::from(vec![" 7 ", "5.0"]), "INT"), "7 | 5");
     assert_eq!(cast(StringViewArray::from(vec![Some("7"), None]), "BIGINT"), "7 | NULL");
-    assert_eq!(
-        cast(LargeStringArray::from(vec!["7", "x"]), "INT"),
-        "row 2, column 'c': 'x' is not a valid INT"
-    );
+    assert_eq!(cast(LargeStringArray::from(vec!["7", "x"]), "INT"), "row 2, column 'c': 'x' is not a valid INT");
     assert_eq!(cast(StringArray::from(vec!["1.005"]), "DECIMAL(5,2)"), "1.01");
     assert_eq!(cast(StringArray::from(vec!["2024-02-29T01:02:03.25"]), "DATETIME"), "2024-02-29 01:02:03.25");
     assert_eq!(cast(StringArray::from(vec!["true", "0"]), "BOOLEAN"), "true | false");
-    assert_eq!(cast(StringArray::from(vec!["-170141183460469231731687303715884105728"]), "LARGEINT"), i128::MIN.to_string());
+    assert_eq!(
+        cast(StringArray::from(vec!["-170141183460469231731687303715884105728"]), "LARGEINT"),
+        i128::MIN.to_string()
+    );
     let packed: DictionaryArray<Int32Type> = vec![Some("1"), None, Some("1")].into_iter().collect();
     assert_eq!(cast(packed, "SMALLINT"), "1 | NULL | 1");
     assert_eq!(
@@ -85,7 +89,11 @@ fn text_is_read_as_the_type_of_the_column() {
         "row 1, column 'c': '\u{e4}\u{e4}' has 4 bytes, more than CHAR(3) holds"
     );
     assert_eq!(cast(StringArray::from(vec!["abc"]), "VARBINARY"), "0x616263");
-    assert_eq!(cast(StringArray::from(vec!["1e39"]), "FLOAT"), "row 1, column 'c': 1e39 is out of the range of FLOAT, -3.4028235e38 to 3.4028235e38");
+    assert_eq!(cast(StringArray::from(vec!["Infinity", "-INF"]), "FLOAT"), "inf | -inf");
+    assert_eq!(
+        cast(StringArray::from(vec!["1e39"]), "FLOAT"),
+        "row 1, column 'c': 1e39 is out of the range of FLOAT, -3.4028235e38 to 3.4028235e38"
+    );
 }
 
 #[test]

@@ -4,8 +4,7 @@ use super::Datum;
 use crate::error::{Error, Result};
 use crate::types::ColumnType;
 use arrow::array::{
-    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, PrimitiveBuilder,
-    StringBuilder,
+    ArrayRef, BinaryBuilder, BooleanBuilder, Decimal128Builder, Decimal256Builder, PrimitiveBuilder, StringBuilder,
 };
 use arrow::datatypes::{
     ArrowPrimitiveType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
@@ -13,30 +12,29 @@ use arrow::datatypes::{
 };
 use std::sync::Arc;
 
-fn mismatch(data_type: &ColumnType, value: &Datum) -> Error {
+fn mismatch(data_type: ColumnType, value: &Datum) -> Error {
     Error::Invalid(format!("'{value}' is not a value of a {data_type} column"))
 }
 
-fn integers<T: ArrowPrimitiveType>(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef>
+fn integers<T: ArrowPrimitiveType>(data_type: ColumnType, values: &[Datum]) -> Result<ArrayRef>
 where
     T::Native: TryFrom<i128>,
 {
     let mut builder = PrimitiveBuilder::<T>::with_capacity(values.len());
     for value in values {
-        match value {
-            Datum::Null => builder.append_null(),
-            Datum::Int(number) => {
-                let number = T::Native::try_from(*number).ok().ok_or_else(|| mismatch(data_type, value))?;
-                builder.append_value(number);
-            }
-            _ => return Err(mismatch(data_type, value)),
+        if let Datum::Int(number) = value {
+            builder.append_value(T::Native::try_from(*number).ok().ok_or_else(|| mismatch(data_type, value))?);
+        } else if value.is_null() {
+            builder.append_null();
+        } else {
+            return Err(mismatch(data_type, value));
         }
     }
     Ok(Arc::new(builder.finish()))
 }
 
 /// Appends each value by `one`, which answers whether it could.
-fn fill(data_type: &ColumnType, values: &[Datum], mut one: impl FnMut(&Datum) -> bool) -> Result<()> {
+fn fill(data_type: ColumnType, values: &[Datum], mut one: impl FnMut(&Datum) -> bool) -> Result<()> {
     match values.iter().find(|value| !one(value)) {
         Some(wrong) => Err(mismatch(data_type, wrong)),
         None => Ok(()),
@@ -58,7 +56,7 @@ macro_rules! filled {
     }};
 }
 
-pub(super) fn build(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef> {
+pub(super) fn build(data_type: ColumnType, values: &[Datum]) -> Result<ArrayRef> {
     let many = values.len();
     match data_type {
         ColumnType::Boolean => {
@@ -82,7 +80,7 @@ pub(super) fn build(data_type: &ColumnType, values: &[Datum]) -> Result<ArrayRef
         }
         ColumnType::Decimal { scale: wanted, .. } => {
             let builder = Decimal128Builder::with_capacity(many).with_data_type(data_type.arrow());
-            filled!(data_type, values, builder, Datum::Decimal { unscaled, scale } if scale == wanted => *unscaled)
+            filled!(data_type, values, builder, Datum::Decimal { unscaled, scale } if *scale == wanted => *unscaled)
         }
         ColumnType::Date => {
             let builder = PrimitiveBuilder::<Date32Type>::with_capacity(many);

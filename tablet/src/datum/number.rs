@@ -33,7 +33,7 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
 }
 
 /// Whether an integer is one of the type's.
-pub(crate) fn fits(data_type: &ColumnType, value: i128) -> bool {
+pub(crate) fn fits(data_type: ColumnType, value: i128) -> bool {
     match data_type {
         ColumnType::Boolean => value == 0 || value == 1,
         ColumnType::TinyInt => i8::try_from(value).is_ok(),
@@ -67,18 +67,18 @@ pub(crate) fn parse_int(text: &str) -> Result<i128, Problem> {
     // Through the signed text, for the least i128 has no positive twin.
     let sign = if parts.negative { "-" } else { "" };
     let whole = if parts.whole.is_empty() { "0" } else { parts.whole };
-    format!("{sign}{whole}").parse().map_err(|_: std::num::ParseIntError| Problem::Range)
+    format!("{sign}{whole}").parse().map_err(|_overflow: std::num::ParseIntError| Problem::Range)
 }
 
 pub(crate) fn parse_f64(text: &str) -> Result<f64, Problem> {
     let text = text.trim();
-    let value: f64 = text.parse().map_err(|_: std::num::ParseFloatError| Problem::Malformed)?;
+    let value: f64 = text.parse().map_err(|_malformed: std::num::ParseFloatError| Problem::Malformed)?;
     if value.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit()) { Err(Problem::Range) } else { Ok(value) }
 }
 
 pub(crate) fn parse_f32(text: &str) -> Result<f32, Problem> {
     let text = text.trim();
-    let value: f32 = text.parse().map_err(|_: std::num::ParseFloatError| Problem::Malformed)?;
+    let value: f32 = text.parse().map_err(|_malformed: std::num::ParseFloatError| Problem::Malformed)?;
     if value.is_infinite() && text.bytes().any(|byte| byte.is_ascii_digit()) { Err(Problem::Range) } else { Ok(value) }
 }
 

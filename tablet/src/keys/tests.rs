@@ -15,10 +15,6 @@ fn encode(data_type: &str, values: &[&str]) -> Vec<String> {
     keys.iter().map(hex).collect()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// These bytes are in stored indexes: a change of one is a change of format.
 #[test]
 fn encoded_bytes_never_change() {

@@ -25,12 +25,12 @@ fn row(n: Option<i128>, d: &str, s: &str) -> Vec<Datum> {
     vec![n.map_or(Datum::Null, Datum::Int), date, Datum::Text(s.into())]
 }
 
-fn ints(values: &[i128]) -> Option<Vec<Datum>> {
-    Some(values.iter().copied().map(Datum::Int).collect())
+fn ints(values: &[i128]) -> Vec<Datum> {
+    values.iter().copied().map(Datum::Int).collect()
 }
 
 fn range(lower: &[i128], upper: &[i128]) -> Bounds {
-    let bound = |values: &[i128]| if values.is_empty() { None } else { ints(values) };
+    let bound = |values: &[i128]| (!values.is_empty()).then(|| ints(values));
     Bounds::Range { lower: bound(lower), upper: bound(upper) }
 }
 
@@ -55,7 +55,18 @@ fn hashes_never_change() {
         ("VARCHAR(20)", "tabularium"),
     ]
     .map(|(data_type, text)| format!("{data_type} {text}: {:08x}", hash(data_type, text)));
-    insta::assert_snapshot!(hashes.join("\n"), @"");
+    insta::assert_snapshot!(hashes.join("\n"), @r"
+    BOOLEAN true: 2fc51328
+    TINYINT 1: b3bbf0eb
+    BIGINT 1: b3bbf0eb
+    LARGEINT 1: b3bbf0eb
+    INT -7: 9d4a85d1
+    DECIMAL(10,2) 12.34: 722b9246
+    DATE 2024-02-29: c8ff611f
+    DATETIME 2024-02-29 12:00:00: 6557fa07
+    STRING : 74022b0d
+    VARCHAR(20) tabularium: 3adea71b
+    ");
     assert_eq!(hash("INT", "42"), hash("BIGINT", "42"), "widening a column must not move its rows");
 }
 
@@ -65,8 +76,8 @@ fn rows_find_their_ranges() {
     let router = Router::new(&schema(), &[0], partitions, Some(&[2])).expect("fine");
     let day = "2024-01-01";
     let rows = [row(Some(9), day, "a"), row(Some(20), day, "b"), row(None, day, "c"), row(Some(14), day, "d")];
-    let routed = router.route(&batch(&rows), 0).expect("all fit");
-    let places: Vec<(usize, usize)> = routed.iter().map(|routed| (routed.partition, routed.rows.num_rows())).collect();
+    let parts = router.route(&batch(&rows), 0).expect("all fit");
+    let places: Vec<(usize, usize)> = parts.iter().map(|part| (part.partition, part.rows.num_rows())).collect();
     assert_eq!(places, [(0, 1), (1, 2), (2, 1)], "NULL is in the lowest range");
 
     let error = router.route(&batch(&[row(Some(9), day, "a"), row(Some(15), day, "b")]), 0).expect_err("a gap");
@@ -78,9 +89,9 @@ fn ranges_over_two_columns_compare_column_by_column() {
     let date = |text: &str| Datum::parse(&ColumnType::Date, text).expect("a date");
     let bound = vec![Datum::Int(1), date("2024-06-01")];
     let low = Bounds::Range { lower: None, upper: Some(bound.clone()) };
-    let high = Bounds::Range { lower: Some(bound), upper: ints(&[3]) };
+    let high = Bounds::Range { lower: Some(bound), upper: Some(ints(&[3])) };
     let router = Router::new(&schema(), &[0, 1], vec![(low, 1), (high, 1)], None).expect("fine");
-    let at = |n, d| router.route(&batch(&[row(Some(n), d, "")]), 0).map(|routed| routed[0].partition);
+    let at = |n, d| router.route(&batch(&[row(Some(n), d, "")]), 0).map(|parts| parts[0].partition);
     assert_eq!(at(1, "2024-05-31").expect("fits"), 0);
     assert_eq!(at(1, "2024-06-01").expect("fits"), 1);
     assert_eq!(at(2, "0000-01-01").expect("fits"), 1);
@@ -97,8 +108,8 @@ fn lists_take_their_values_and_null_only_when_it_is_named() {
     let mut null = row(Some(1), "2024-01-01", "");
     null[2] = Datum::Null;
     let rows = [row(Some(1), "2024-01-01", "de"), null, row(Some(1), "2024-01-01", "fr")];
-    let routed = router.route(&batch(&rows), 0).expect("all fit");
-    assert_eq!(routed.iter().map(|r| (r.partition, r.rows.num_rows())).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
+    let parts = router.route(&batch(&rows), 0).expect("all fit");
+    assert_eq!(parts.iter().map(|r| (r.partition, r.rows.num_rows())).collect::<Vec<_>>(), [(0, 1), (1, 2)]);
     assert!(router.route(&batch(&[row(None, "2024-01-01", "it")]), 0).is_err());
 }
 
@@ -106,8 +117,8 @@ fn lists_take_their_values_and_null_only_when_it_is_named() {
 fn random_rows_are_dealt_out_in_turn() {
     let router = Router::new(&schema(), &[], vec![(Bounds::All, 3)], None).expect("fine");
     let rows: Vec<_> = (0..7).map(|n| row(Some(n), "2024-01-01", "")).collect();
-    let routed = router.route(&batch(&rows), 4).expect("all fit");
-    let sizes: Vec<(u32, usize)> = routed.iter().map(|r| (r.bucket, r.rows.num_rows())).collect();
+    let parts = router.route(&batch(&rows), 4).expect("all fit");
+    let sizes: Vec<(u32, usize)> = parts.iter().map(|r| (r.bucket, r.rows.num_rows())).collect();
     assert_eq!(sizes, [(0, 2), (1, 3), (2, 2)]);
 }
 
@@ -168,14 +179,14 @@ proptest! {
         let hash: Option<&[usize]> = if random { None } else { Some(&[2, 1]) };
         let router = Router::new(&schema(), &[0], partitions, hash).expect("ranges without gaps");
         let all = batch(&rows);
-        let routed = router.route(&all, start).expect("ranges without gaps");
+        let parts = router.route(&all, start).expect("ranges without gaps");
 
         let mut whole = Fingerprint::default();
         whole.add(&all).expect("readable");
-        let mut parts = Fingerprint::default();
+        let mut together = Fingerprint::default();
         let mut same_key = BTreeMap::new();
-        for part in &routed {
-            parts.add(&part.rows).expect("readable");
+        for part in &parts {
+            together.add(&part.rows).expect("readable");
             prop_assert!(part.bucket < buckets);
             prop_assert!(part.rows.num_rows() > 0);
             for row in 0..part.rows.num_rows() {
@@ -188,7 +199,7 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(parts, whole);
+        prop_assert_eq!(together, whole);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::ops::Range;
 /// The rows that a delete vector leaves of a segment, as a selection for readers of Parquet files.
 pub fn row_selection(rows: u64, deletes: &RoaringBitmap) -> RowSelection {
     let rows = u32::try_from(rows).unwrap_or(u32::MAX);
-    selection(&without(&[0..rows], deletes), 0..rows)
+    let all = 0..rows;
+    selection(&without(std::slice::from_ref(&all), deletes), all.clone())
 }
 
 /// The ranges less the rows of a bitmap.

@@ -8,6 +8,7 @@ use crate::types::ColumnType;
 use arrow::array::{Array, ArrayRef, UInt64Array};
 use parquet::arrow::arrow_reader::ArrowReaderMetadata;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
+use parquet::errors::ParquetError;
 use std::ops::Range;
 
 /// How a column is compared.
@@ -69,7 +70,10 @@ impl Predicate {
         if of_type {
             return Ok(());
         }
-        Err(Error::Invalid(format!("'{}' cannot be compared with column '{}', {}", self.value, column.name, column.data_type)))
+        Err(Error::Invalid(format!(
+            "'{}' cannot be compared with column '{}', {}",
+            self.value, column.name, column.data_type
+        )))
     }
 
     /// Whether any of the rows that the statistics are of can match.
@@ -128,34 +132,43 @@ impl Summaries {
 
 /// Positions of the rows that may match all predicates. `groups` are the positions of the row groups.
 pub(super) fn candidates(
+    name: &str,
     schema: &Schema,
     metadata: &ArrowReaderMetadata,
     groups: &[Range<u32>],
     predicates: &[Predicate],
 ) -> Result<Vec<Range<u32>>> {
     let mut wanted = Vec::new();
-    groups.iter().for_each(|group| push(&mut wanted, group.clone()));
+    for group in groups {
+        push(&mut wanted, group.clone());
+    }
     for predicate in predicates {
         predicate.check(schema)?;
-        wanted = both(&wanted, &matching(metadata, groups, predicate)?);
+        wanted = both(&wanted, &matching(name, metadata, groups, predicate)?);
     }
     Ok(wanted)
 }
 
 /// Positions of the rows that may match one predicate: pages of row groups.
-fn matching(metadata: &ArrowReaderMetadata, groups: &[Range<u32>], predicate: &Predicate) -> Result<Vec<Range<u32>>> {
+fn matching(
+    name: &str,
+    metadata: &ArrowReaderMetadata,
+    groups: &[Range<u32>],
+    predicate: &Predicate,
+) -> Result<Vec<Range<u32>>> {
+    let unreadable = |error: ParquetError| Error::corrupt(name, "readable statistics", error.to_string());
     let field = metadata
         .schema()
         .fields()
         .get(predicate.column)
         .ok_or_else(|| Error::Invalid(format!("there is no column {} to prune by", predicate.column)))?;
     let converter = StatisticsConverter::from_column_index(predicate.column, field, metadata.parquet_schema())
-        .map_err(unreadable)?;
+        .map_err(&unreadable)?;
     let parquet = metadata.metadata();
     let by_group = Summaries {
-        mins: converter.row_group_mins(parquet.row_groups()).map_err(unreadable)?,
-        maxes: converter.row_group_maxes(parquet.row_groups()).map_err(unreadable)?,
-        nulls: converter.row_group_null_counts(parquet.row_groups()).map_err(unreadable)?,
+        mins: converter.row_group_mins(parquet.row_groups()).map_err(&unreadable)?,
+        maxes: converter.row_group_maxes(parquet.row_groups()).map_err(&unreadable)?,
+        nulls: converter.row_group_null_counts(parquet.row_groups()).map_err(&unreadable)?,
     };
     let mut wanted = Vec::new();
     for (at, group) in groups.iter().enumerate() {
@@ -172,15 +185,15 @@ fn matching(metadata: &ArrowReaderMetadata, groups: &[Range<u32>], predicate: &P
             continue;
         };
         let by_page = Summaries {
-            mins: converter.data_page_mins(index, pages, [&at]).map_err(unreadable)?,
-            maxes: converter.data_page_maxes(index, pages, [&at]).map_err(unreadable)?,
-            nulls: converter.data_page_null_counts(index, pages, [&at]).map_err(unreadable)?,
+            mins: converter.data_page_mins(index, pages, [&at]).map_err(&unreadable)?,
+            maxes: converter.data_page_maxes(index, pages, [&at]).map_err(&unreadable)?,
+            nulls: converter.data_page_null_counts(index, pages, [&at]).map_err(&unreadable)?,
         };
         let starts = locations.page_locations().iter().map(|page| u32::try_from(page.first_row_index).ok());
         let starts = starts
             .map(|start| start.and_then(|start| group.start.checked_add(start)).filter(|start| *start <= group.end))
             .collect::<Option<Vec<u32>>>()
-            .ok_or_else(|| Error::Internal("pages start behind the end of their row group".to_owned()))?;
+            .ok_or_else(|| Error::corrupt(name, "pages inside their row group", "pages behind its end"))?;
         let ends = starts.iter().copied().skip(1).chain([group.end]);
         for (page, (start, end)) in starts.iter().copied().zip(ends).enumerate() {
             let rows = u64::from(end.saturating_sub(start));
@@ -190,9 +203,4 @@ fn matching(metadata: &ArrowReaderMetadata, groups: &[Range<u32>], predicate: &P
         }
     }
     Ok(wanted)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err asks for")]
-fn unreadable(error: parquet::errors::ParquetError) -> Error {
-    Error::Internal(format!("statistics cannot be read: {error}"))
 }

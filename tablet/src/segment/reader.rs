@@ -84,14 +84,22 @@ impl SegmentReader {
     /// # Errors
     /// `Corrupt` when it is no segment, or one of other columns.
     pub fn open(name: &str, schema: &Arc<Schema>, bytes: Bytes) -> Result<Self> {
-        let options = ArrowReaderOptions::new()
-            .with_schema(schema.arrow())
-            .with_page_index_policy(PageIndexPolicy::Optional);
+        let options =
+            ArrowReaderOptions::new().with_schema(schema.arrow()).with_page_index_policy(PageIndexPolicy::Optional);
         guarded(name, || {
-            let metadata = ArrowReaderMetadata::load(&bytes, options).map_err(|error| damaged(name, error.to_string()))?;
+            let metadata =
+                ArrowReaderMetadata::load(&bytes, options).map_err(|error| damaged(name, error.to_string()))?;
             let (groups, rows) = row_groups(name, &metadata)?;
             let origin = origin(name, &metadata)?;
-            Ok(Self { name: name.into(), schema: Arc::clone(schema), bytes, metadata, groups: groups.into(), rows, origin })
+            Ok(Self {
+                name: name.into(),
+                schema: Arc::clone(schema),
+                bytes,
+                metadata,
+                groups: groups.into(),
+                rows,
+                origin,
+            })
         })
     }
 
@@ -129,7 +137,7 @@ impl SegmentReader {
     /// `Invalid` for columns that are not there or values that cannot be compared with them; `Corrupt` for a damaged footer.
     pub fn scan(&self, options: &ScanOptions) -> Result<SegmentScan> {
         guarded(&self.name, || {
-            let mut ranges = candidates(&self.schema, &self.metadata, &self.groups, &options.predicates)?;
+            let mut ranges = candidates(&self.name, &self.schema, &self.metadata, &self.groups, &options.predicates)?;
             if let Some(wanted) = &options.only {
                 ranges = only(&ranges, wanted);
             }

@@ -73,7 +73,5 @@ pub(super) fn gather(
 ) -> Result<Vec<RecordBatch>> {
     let sources: Vec<&RecordBatch> = batches.iter().collect();
     let rows: Vec<(usize, usize)> = rows.collect();
-    rows.chunks(SORTED_BATCH_ROWS)
-        .map(|chunk| interleave_record_batch(&sources, chunk).map_err(Error::from))
-        .collect()
+    rows.chunks(SORTED_BATCH_ROWS).map(|chunk| interleave_record_batch(&sources, chunk).map_err(Error::from)).collect()
 }

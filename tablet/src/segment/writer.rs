@@ -10,6 +10,7 @@ use crate::schema::{Column, KeyModel, Schema};
 use crate::types::ColumnType;
 use crate::values::{Value, Values};
 use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
 use env::disk::{self, Disk, DiskFile};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
@@ -104,7 +105,9 @@ impl SegmentWriter {
         let mut writer = match std::mem::replace(&mut self.state, State::Closed) {
             State::Writing(writer) => writer,
             State::Waiting(sink) => self.start(sink, Some(batch))?,
-            State::Closed => return Err(Error::Internal(format!("segment '{}' was written to after an error", self.path))),
+            State::Closed => {
+                return Err(Error::Internal(format!("segment '{}' was written to after an error", self.path)));
+            }
         };
         writer.write(batch).map_err(|error| self.failed("write", error))?;
         self.state = State::Writing(writer);
@@ -135,7 +138,9 @@ impl SegmentWriter {
         let writer = match std::mem::replace(&mut self.state, State::Closed) {
             State::Writing(writer) => writer,
             State::Waiting(sink) => self.start(sink, None)?,
-            State::Closed => return Err(Error::Internal(format!("segment '{}' was finished after an error", self.path))),
+            State::Closed => {
+                return Err(Error::Internal(format!("segment '{}' was finished after an error", self.path)));
+            }
         };
         let mut sink = writer.into_inner().map_err(|error| self.failed("write", error))?;
         sink.write_out().map_err(Error::io("write", &self.temporary))?;
@@ -164,7 +169,11 @@ impl SegmentWriter {
         }
         let all = cfg!(debug_assertions);
         let last = batch.num_rows().saturating_sub(1);
-        let ends = if all { batch.clone() } else { arrow::compute::concat_batches(batch.schema_ref(), [&batch.slice(0, 1), &batch.slice(last, 1)])? };
+        let ends = if all {
+            batch.clone()
+        } else {
+            concat_batches(batch.schema_ref(), [&batch.slice(0, 1), &batch.slice(last, 1)])?
+        };
         let keys = encode_keys(&self.schema, &ends)?;
         let mut before = self.max_key.as_deref();
         for (row, key) in keys.iter().enumerate() {
@@ -197,12 +206,12 @@ impl SegmentWriter {
     }
 
     fn failed(&self, action: &'static str, error: ParquetError) -> Error {
-        match error {
-            ParquetError::External(source) => match source.downcast::<io::Error>() {
-                Ok(source) => Error::io(action, &self.temporary)(*source),
-                Err(source) => Error::Internal(format!("cannot {action} segment '{}': {source}", self.path)),
-            },
-            other => Error::Internal(format!("cannot {action} segment '{}': {other}", self.path)),
+        let ParquetError::External(source) = error else {
+            return Error::Internal(format!("cannot {action} segment '{}': {error}", self.path));
+        };
+        match source.downcast::<io::Error>() {
+            Ok(source) => Error::io(action, &self.temporary)(*source),
+            Err(source) => Error::Internal(format!("cannot {action} segment '{}': {source}", self.path)),
         }
     }
 }

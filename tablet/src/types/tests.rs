@@ -16,10 +16,9 @@ pub(crate) fn any_type() -> impl Strategy<Value = ColumnType> {
         Just(ColumnType::LargeInt),
         Just(ColumnType::Float),
         Just(ColumnType::Double),
-        (1u8..=38).prop_flat_map(|p| (Just(p), 0..=p)).prop_map(|(precision, scale)| ColumnType::Decimal {
-            precision,
-            scale
-        }),
+        (1u8..=38)
+            .prop_flat_map(|p| (Just(p), 0..=p))
+            .prop_map(|(precision, scale)| ColumnType::Decimal { precision, scale }),
         Just(ColumnType::Date),
         Just(ColumnType::DateTime),
         (1u32..=CHAR_MAX).prop_map(ColumnType::Char),
@@ -79,12 +78,17 @@ fn limits_and_foreign_types_are_plain_errors() {
         message("DECIMAL32(10,2)"),
         "DECIMAL32 takes a precision from 1 to 9 and a scale from 0 to the precision, not (10, 2)"
     );
-    assert_eq!(message("DECIMAL(5,6)").contains("(5, 6)"), true);
+    assert!(message("DECIMAL(5,6)").contains("(5, 6)"));
     assert_eq!(message("JSON"), "type JSON is not supported; use STRING");
     assert_eq!(message("ARRAY<INT>"), "type ARRAY is not supported");
     assert_eq!(message("array<decimal(3,2)>"), "type ARRAY is not supported");
-    assert_eq!(message("BIGINT(20) UNSIGNED"), "type BIGINT UNSIGNED is not supported; use the next larger signed type");
-    for text in ["", "(", "INT(", "INT)", "INT(1,2)", "INT(x)", "DECIMAL(1,2,3)", "VARCHAR(-1)", "INTEGERS", "DATETIME(7)"] {
+    assert_eq!(
+        message("BIGINT(20) UNSIGNED"),
+        "type BIGINT UNSIGNED is not supported; use the next larger signed type"
+    );
+    for text in
+        ["", "(", "INT(", "INT)", "INT(1,2)", "INT(x)", "DECIMAL(1,2,3)", "VARCHAR(-1)", "INTEGERS", "DATETIME(7)"]
+    {
         let error = text.parse::<ColumnType>().expect_err(text);
         assert_eq!(error, TypeError::Unknown(text.to_owned()), "{text}");
         assert_eq!(error.kind(), ErrorKind::Invalid);
