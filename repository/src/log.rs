@@ -14,7 +14,7 @@ use crate::page::{FORMAT, PageRef, RECORD_BYTES_MAX};
 use crate::record::{Action, OpenSession, Record};
 use bytes::Bytes;
 use env::rt::time::unix_millis;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -230,7 +230,11 @@ impl Log {
             Error::corrupt(commit_name(head.generation()), 0, format!("{} snapshots", head.record.snapshots), found)
         })?;
         let rewritten = branch.with_rows(&rows, owner)?;
-        let puts = rewritten.pages.iter().map(|(page, bytes)| self.objects.put_own(&page.name, bytes.clone().into()));
+        // Owned by the futures: a stream of futures that borrow from its items cannot be part of a spawned task.
+        let puts = rewritten.pages.into_iter().map(|(page, bytes)| {
+            let objects = self.objects.clone();
+            async move { objects.put_own(&page.name, bytes.into()).await }
+        });
         let _made: Vec<Put> = futures::stream::iter(puts).buffer_unordered(READS).try_collect().await?;
         Ok((rewritten.root, elsewhere + rows.len() as u64))
     }

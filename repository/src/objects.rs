@@ -18,7 +18,7 @@ pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to the doubled bound, at most 1 s.
 pub(crate) async fn back_off(attempt: u32) {
-    let bound_ms = 10u64.checked_shl(attempt).unwrap_or(u64::MAX).min(1000);
+    let bound_ms = 5u64.checked_shl(attempt).unwrap_or(u64::MAX).min(1000);
     sleep(Duration::from_millis(1 + env::rand::below(bound_ms))).await;
 }
 

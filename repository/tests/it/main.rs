@@ -17,5 +17,6 @@ mod crash;
 mod damage;
 mod golden;
 mod log;
+mod spawn;
 mod stores;
 mod support;

@@ -8,7 +8,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result as StoreResult,
+    PutOptions, PutPayload, PutResult, Result as StoreResult, UploadPart,
 };
 use parking_lot::Mutex;
 use repository::{
@@ -18,8 +18,8 @@ use repository::{
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 
 /// Tablet number to its files.
 pub type World = BTreeMap<u64, BTreeMap<String, Bytes>>;
@@ -209,6 +209,7 @@ pub struct Faults {
 #[derive(Debug)]
 pub struct Faulty {
     inner: Arc<dyn ObjectStore>,
+    own: Weak<Self>,
     faults: Mutex<(Faults, fastrand::Rng)>,
     pub sent_bytes: AtomicU64,
     pub requests: AtomicU64,
@@ -227,7 +228,8 @@ fn weather() -> object_store::Error {
 impl Faulty {
     pub fn new(inner: Arc<dyn ObjectStore>, faults: Faults, seed: u64) -> Arc<Self> {
         let faults = Mutex::new((faults, fastrand::Rng::with_seed(seed)));
-        Arc::new(Self { inner, faults, sent_bytes: AtomicU64::new(0), requests: AtomicU64::new(0) })
+        let (sent_bytes, requests) = (AtomicU64::new(0), AtomicU64::new(0));
+        Arc::new_cyclic(|own| Self { inner, own: Weak::clone(own), faults, sent_bytes, requests })
     }
 
     pub fn heal(&self) {
@@ -268,7 +270,8 @@ impl ObjectStore for Faulty {
         location: &Path,
         options: PutMultipartOptions,
     ) -> StoreResult<Box<dyn MultipartUpload>> {
-        self.call(self.inner.put_multipart_opts(location, options)).await
+        let upload = self.call(self.inner.put_multipart_opts(location, options)).await?;
+        Ok(Box::new(FaultyUpload { upload, store: Weak::upgrade(&self.own).unwrap() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> StoreResult<GetResult> {
@@ -292,5 +295,29 @@ impl ObjectStore for Faulty {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
         self.call(self.inner.copy_opts(from, to, options)).await
+    }
+}
+
+#[derive(Debug)]
+struct FaultyUpload {
+    upload: Box<dyn MultipartUpload>,
+    store: Arc<Faulty>,
+}
+
+#[async_trait]
+impl MultipartUpload for FaultyUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.store.sent_bytes.fetch_add(data.content_length() as u64, Ordering::Relaxed);
+        let (part, store) = (self.upload.put_part(data), Arc::clone(&self.store));
+        Box::pin(async move { store.call(part).await })
+    }
+
+    async fn complete(&mut self) -> StoreResult<PutResult> {
+        let store = Arc::clone(&self.store);
+        store.call(self.upload.complete()).await
+    }
+
+    async fn abort(&mut self) -> StoreResult<()> {
+        self.upload.abort().await
     }
 }

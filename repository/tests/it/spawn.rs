@@ -1,0 +1,51 @@
+//! Every call can be part of a task that is spawned: this compiles.
+
+use env::rt::CancellationToken;
+use futures::TryStreamExt;
+use repository::{
+    ChunkSink, FileEntry, PartitionManifest, Purpose, Repository, Session, SnapshotReader, SnapshotRoot,
+    SnapshotSummary, StreamOptions, SweepPlan, TableManifest, TableRef, TabletEntryIn, TabletWriter, no_progress,
+};
+
+fn spawned<T: Send + 'static>(_: impl Future<Output = T> + Send + 'static) {}
+
+fn all(
+    repository: Repository,
+    session: Session,
+    mut writer: TabletWriter,
+    reader: SnapshotReader,
+    sink: Box<dyn ChunkSink>,
+    plan: SweepPlan,
+    pieces: (SnapshotSummary, SnapshotRoot, TableManifest, TableRef, PartitionManifest, TabletEntryIn, FileEntry),
+) {
+    spawned(async move {
+        let (summary, root, table, table_ref, partition, tablet, file) = pieces;
+        repository.snapshots().await?;
+        repository.snapshot("x", None).await?;
+        repository.reader(&summary).await?;
+        let id = repository.new_session_id().await?;
+        repository.open_session(&id, Purpose::Backup, "x", 1).await?;
+        repository.drop_snapshot("x", None).await?;
+        repository.fence(&id).await?;
+        repository.sweep_plan().await?;
+        repository.sweep(plan).await?;
+        repository.check_log().await?;
+        session.base("x", 1).await?;
+        session.put_table(&table).await?;
+        session.put_root(&root).await?;
+        session.commit(summary).await?;
+        session.abort().await?;
+        writer.begin_partition(1, 1, Some(&partition)).await?;
+        writer.add(tablet).await?;
+        writer.end_partition().await?;
+        reader.table(&table_ref).await?;
+        reader.tablets(&partition).try_next().await?;
+        reader.fetch(&file, &*sink, StreamOptions::default(), &no_progress(), &CancellationToken::new()).await?;
+        Ok::<(), repository::Error>(())
+    });
+}
+
+#[test]
+fn every_call_can_be_spawned() {
+    let _all = all;
+}
