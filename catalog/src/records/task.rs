@@ -18,8 +18,6 @@ pub enum TaskKind {
     Pin,
     /// BACKUP: send the pinned tablets.
     Upload,
-    /// BACKUP: let go of the pins, before a new cut.
-    Release,
     /// RESTORE: make room for new tablets.
     Stage,
     /// RESTORE: fetch the files of new tablets.
@@ -35,7 +33,6 @@ impl TaskKind {
             Self::Table => "table",
             Self::Pin => "pin",
             Self::Upload => "upload",
-            Self::Release => "release",
             Self::Stage => "stage",
             Self::Download => "download",
             Self::Keep => "keep",
@@ -141,6 +138,9 @@ pub struct PartitionPlan {
     /// RESTORE: the local partition that it takes the place of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<PartitionId>,
+    /// RESTORE: bytes that it brings, one replica.
+    #[serde(default)]
+    pub bytes: u64,
 }
 
 /// What a job decided about one table.
@@ -176,7 +176,7 @@ pub enum TaskWork {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         uploaded: Vec<UploadedPartition>,
     },
-    /// For [`TaskKind::Release`] and [`TaskKind::Keep`]: the job as a whole.
+    /// For [`TaskKind::Keep`]: the job as a whole.
     Job,
 }
 
@@ -189,7 +189,7 @@ pub struct TaskRecord {
     pub kind: TaskKind,
     /// Who does it.
     pub node: NodeId,
-    /// Which of the node's tasks of this kind.
+    /// Which of the job's tasks of this kind; no two nodes share a number.
     pub seq: u32,
     /// The cut that it belongs to.
     #[serde(default)]

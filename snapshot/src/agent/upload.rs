@@ -1,0 +1,76 @@
+//! A node's share of a BACKUP: pinned files into the job's session.
+
+use super::JobContext;
+use super::worker::Product;
+use crate::coordinator::page_record;
+use crate::error::{Error, Result};
+use crate::live::Meter;
+use catalog::records::job::JobRecord;
+use catalog::records::task::{PartitionShare, TaskRecord, UploadedPartition};
+use env::ids::TabletId;
+use env::rt::CancellationToken;
+use repository::{FileIn, PartitionPages, TableManifest, TabletEntryIn};
+use std::sync::Arc;
+
+pub(super) async fn upload(
+    context: &JobContext,
+    job: &JobRecord,
+    task: &TaskRecord,
+    meter: &Arc<Meter>,
+    stop: &CancellationToken,
+) -> Result<Product> {
+    let session = context.session(job).await?;
+    let counted = Arc::clone(meter);
+    let progress: repository::Progress = Arc::new(move |bytes| counted.add_bytes(bytes));
+    let mut writer = session.writer(context.node.shared.options.stream, progress, stop.clone());
+    let mut base: Option<(u64, Option<TableManifest>)> = None;
+    let mut product = Product::default();
+    for share in task.shares() {
+        let earlier = match &base {
+            Some((table, manifest)) if *table == share.table => manifest.as_ref(),
+            Some(_) | None => {
+                let found = session.base(&context.node.shared.cluster, share.table).await?;
+                base.insert((share.table, found)).1.as_ref()
+            }
+        };
+        let earlier = earlier.and_then(|manifest| manifest.partition(share.source));
+        writer.begin_partition(share.table, share.source, earlier).await?;
+        for (bucket, tablet) in &share.tablets {
+            let entry = entry(context, share, *bucket, *tablet)?;
+            let files = entry.files.len() as u64;
+            writer.add(entry).await?;
+            meter.add_files(files);
+            meter.add_tablets(1);
+        }
+        let pages = writer.end_partition().await?;
+        product.uploaded.push(uploaded(share, pages)?);
+    }
+    Ok(product)
+}
+
+fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: TabletId) -> Result<TabletEntryIn> {
+    let image = context.node.source.image(context.job, tablet)?;
+    if image.version != share.version {
+        let (expected, found) = (format!("version {}", share.version), format!("version {}", image.version));
+        return Err(Error::corrupt(format!("the pin of tablet {tablet}"), expected, found));
+    }
+    let files = image.files.into_iter().map(|file| {
+        let (source, owner, name) = (Arc::clone(&context.node.source), context.job, file.name.clone());
+        let open = move || -> futures::future::BoxFuture<'static, _> {
+            Box::pin(async move { source.open(owner, tablet, &name).await.map_err(repository::Source::from) })
+        };
+        FileIn { id: file.name.clone(), name: file.name, len_bytes: file.len_bytes, crc32: file.crc32, open: Box::new(open) }
+    });
+    Ok(TabletEntryIn { tablet: tablet.0, bucket, version: image.version.0, meta: image.meta, files: files.collect() })
+}
+
+fn uploaded(share: &PartitionShare, pages: PartitionPages) -> Result<UploadedPartition> {
+    Ok(UploadedPartition {
+        partition: share.partition,
+        pages: pages.pages.iter().map(page_record).collect::<Result<_>>()?,
+        tablets: pages.tablets,
+        files: pages.files,
+        bytes: pages.bytes,
+        bytes_sent: pages.bytes_sent,
+    })
+}

@@ -1,0 +1,90 @@
+//! What a job leaves behind, removed: pins and stages by the agents, hidden records, tasks, and what its session
+//! uploaded.
+
+use super::driver::Outcome;
+use super::{backup, restore};
+use crate::error::{Error, ErrorKind, Result, explain};
+use crate::jobs::Shared;
+use crate::journal::{self, Mirror};
+use crate::state::Event;
+use catalog::records::job::{BackupState, JobRecord, JobWork, RestoreState};
+use catalog::records::task::{TaskKind, TaskRecord};
+use catalog::{Stored, keys};
+use env::rt;
+use env::rt::time::unix_millis;
+
+pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
+    // An agent deletes its tasks as its last word: then nothing of the job runs there and nothing is pinned or staged.
+    let answered = rt::time::timeout(shared.options.node_patience, agents_done(shared, job)).await;
+    match answered {
+        Ok(done) => done?,
+        Err(_late) => tracing::warn!(job = %job.id, "a node did not let go of an ended job in time; it will when it is back"),
+    }
+    if matches!(&job.work, JobWork::Restore { progress: RestoreState::Cancelled { .. }, .. }) {
+        let hidden = restore::hidden_keys(shared, job).await?;
+        journal::delete_keys(&shared.catalog, &hidden).await?;
+    }
+    end_session(shared, job).await?;
+    // Last: hidden records are found through the table tasks.
+    journal::delete_tasks(&shared.catalog, job.id, |_| true).await?;
+    shared.live.forget(job.id);
+    Ok(Event::Cleaned.into())
+}
+
+async fn agents_done(shared: &Shared, job: &JobRecord) -> Result<()> {
+    let mut tasks = Mirror::<TaskRecord>::open(&shared.catalog, &keys::tasks(job.id)).await?;
+    while tasks.records().values().any(|task| task.kind != TaskKind::Table) {
+        tasks.changed().await;
+    }
+    Ok(())
+}
+
+/// Closes the job's session, and removes what a BACKUP without a snapshot has uploaded.
+async fn end_session(shared: &Shared, job: &JobRecord) -> Result<()> {
+    match try_end_session(shared, job).await {
+        Ok(()) => Ok(()),
+        Err(failed) if !failed.is_transient() || out_of_patience(shared, job) => {
+            let reason = explain(&failed);
+            tracing::warn!(job = %job.id, reason, "what the job left in the repository stays there for a sweep");
+            Ok(())
+        }
+        Err(failed) => Err(failed),
+    }
+}
+
+async fn try_end_session(shared: &Shared, job: &JobRecord) -> Result<()> {
+    let reading = match &job.work {
+        JobWork::Backup { progress: BackupState::Cancelled { session: Some(_), .. } } => None,
+        JobWork::Backup { .. } => return Ok(()),
+        JobWork::Restore { .. } => match restore::journaled_plan(job)?.and_then(|plan| plan.session.as_deref()) {
+            Some(session) => Some(session),
+            None => return Ok(()),
+        },
+    };
+    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let ended = match reading {
+        Some(session) => match restore::resume(shared, job, &repository, session).await {
+            Ok(session) => session.close().await.map_err(Error::from),
+            Err(failed) => Err(failed),
+        },
+        None => match backup::resume(shared, job, &repository).await {
+            Ok(session) => session.abort().await.map_err(Error::from),
+            Err(failed) => Err(failed),
+        },
+    };
+    match ended {
+        // Ended by an earlier attempt, which may not have come to removing what was uploaded.
+        Err(failed) if failed.kind() == ErrorKind::Fenced => {
+            if reading.is_none() {
+                repository.sweep(repository.sweep_plan().await?).await?;
+            }
+            Ok(())
+        }
+        ended => ended,
+    }
+}
+
+fn out_of_patience(shared: &Shared, job: &JobRecord) -> bool {
+    let patience_ms = u64::try_from(shared.options.repository_patience.as_millis()).unwrap_or(u64::MAX);
+    job.times.finished_ms.is_none_or(|ended| ended.saturating_add(patience_ms) <= unix_millis())
+}

@@ -1,0 +1,313 @@
+//! What can go wrong, grouped by what the caller must do about it.
+
+use crate::plan::Conflicts;
+use crate::request::PropertyProblems;
+use catalog::records::job::{JobKind, StatusCode};
+use env::ids::JobId;
+
+/// The result of this crate's calls.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What the caller must do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request is wrong; change it.
+    Invalid,
+    /// What it names does not exist.
+    NotFound,
+    /// What it would make exists already.
+    AlreadyExists,
+    /// Somebody was faster: read again and retry.
+    Conflict,
+    /// Somebody else is at it: wait and retry.
+    Busy,
+    /// Not allowed.
+    Denied,
+    /// Somebody else took over for good.
+    Fenced,
+    /// Not reachable now: retry later.
+    Unavailable,
+    /// It may or may not have happened: look before doing it again.
+    Indeterminate,
+    /// Stored bytes are not what was written.
+    Corrupt,
+    /// No space left.
+    Full,
+    /// Somebody asked to stop.
+    Cancelled,
+    /// It took longer than was allowed.
+    TimedOut,
+    /// A thing that Tabularium does not do.
+    Unsupported,
+    /// A mistake in Tabularium itself.
+    Internal,
+}
+
+/// Everything that a call of this crate can fail with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The catalog said no.
+    #[error(transparent)]
+    Catalog(#[from] catalog::Error),
+    /// The repository said no.
+    #[error(transparent)]
+    Repository(#[from] repository::Error),
+    /// The tablet store said no.
+    #[error(transparent)]
+    Tablet(#[from] tablet::Error),
+    /// Properties of the statement.
+    #[error("{0}")]
+    Properties(PropertyProblems),
+    /// What the statement asks for and what exists do not go together.
+    #[error(transparent)]
+    Plan(#[from] Conflicts),
+    /// A database is unknown.
+    #[error("unknown database {0}")]
+    UnknownDatabase(String),
+    /// A repository is unknown.
+    #[error("repository {0} does not exist; SHOW REPOSITORIES lists those that do")]
+    UnknownRepository(String),
+    /// A repository cannot be written to.
+    #[error("repository {0} is read only")]
+    ReadOnly(String),
+    /// The repository has a snapshot of that label.
+    #[error("snapshot {label} already exists in repository {repository}; choose another label")]
+    LabelTaken {
+        /// The label.
+        label: String,
+        /// The repository's name.
+        repository: String,
+    },
+    /// The repository has no such snapshot.
+    #[error("snapshot {label} of {timestamp} does not exist in repository {repository}{}", other_runs(others))]
+    UnknownSnapshot {
+        /// The label.
+        label: String,
+        /// The time stamp asked for.
+        timestamp: String,
+        /// The repository's name.
+        repository: String,
+        /// The time stamps that the label has.
+        others: Vec<String>,
+    },
+    /// The statement names another database than the snapshot's.
+    #[error("snapshot {label} is of database {found}, not of {asked}")]
+    OtherDatabase {
+        /// The label.
+        label: String,
+        /// What the statement says.
+        asked: String,
+        /// What the snapshot says.
+        found: String,
+    },
+    /// Another job of the same database has not ended.
+    #[error("database {database} has a running {kind} job {job} with label {label}; only one backup or restore of a database runs at a time")]
+    Running {
+        /// The database's name.
+        database: String,
+        /// The other job's kind.
+        kind: JobKind,
+        /// The other job.
+        job: JobId,
+        /// Its label.
+        label: String,
+    },
+    /// Nothing to cancel.
+    #[error("no {kind} job is running in database {database}")]
+    NothingToCancel {
+        /// The kind asked for.
+        kind: JobKind,
+        /// The database's name or id.
+        database: String,
+    },
+    /// The job cannot be cancelled any more.
+    #[error("{kind} job {job} with label {label} cannot be cancelled, state: {state}{reason}")]
+    NotCancellable {
+        /// Its kind.
+        kind: JobKind,
+        /// The job.
+        job: JobId,
+        /// Its label.
+        label: String,
+        /// Its state.
+        state: &'static str,
+        /// What to know about that, empty or with its own separator in front.
+        reason: &'static str,
+    },
+    /// There is no such job.
+    #[error("job {0} does not exist; jobs are kept for some days after their end")]
+    UnknownJob(JobId),
+    /// A wait ended before the job did.
+    #[error("job {job} is still in state {state}")]
+    StillRunning {
+        /// The job.
+        job: JobId,
+        /// Its state.
+        state: &'static str,
+    },
+    /// A source of another engine, or the outside world, failed.
+    #[error("{message}")]
+    Outside {
+        /// What the caller must do.
+        kind: ErrorKind,
+        /// What happened.
+        message: String,
+    },
+    /// A version that was to be pinned is gone.
+    #[error("{0}")]
+    VersionGone(String),
+    /// The disk has no room for what a restore would bring.
+    #[error("the restore brings {needed_bytes} bytes to node {node}, which has {free_bytes} bytes free; free some space and retry")]
+    NoRoom {
+        /// The node.
+        node: env::ids::NodeId,
+        /// Bytes to come.
+        needed_bytes: u64,
+        /// Bytes free.
+        free_bytes: u64,
+    },
+    /// Stored things contradict each other.
+    #[error("{object}: expected {expected}, found {found}")]
+    Corrupt {
+        /// What was looked at.
+        object: String,
+        /// What should be there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped")]
+    Stopped,
+    /// A broken rule inside the program.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+fn other_runs(others: &[String]) -> String {
+    if others.is_empty() {
+        "; SHOW SNAPSHOT lists those that do".to_owned()
+    } else {
+        format!("; the label has {}", others.join(", "))
+    }
+}
+
+macro_rules! same_kind {
+    ($function:ident, $theirs:path $(, $open:pat)?) => {
+        fn $function(kind: $theirs) -> ErrorKind {
+            use $theirs as Theirs;
+            match kind {
+                Theirs::Invalid => ErrorKind::Invalid,
+                Theirs::NotFound => ErrorKind::NotFound,
+                Theirs::AlreadyExists => ErrorKind::AlreadyExists,
+                Theirs::Conflict => ErrorKind::Conflict,
+                Theirs::Busy => ErrorKind::Busy,
+                Theirs::Denied => ErrorKind::Denied,
+                Theirs::Fenced => ErrorKind::Fenced,
+                Theirs::Unavailable => ErrorKind::Unavailable,
+                Theirs::Indeterminate => ErrorKind::Indeterminate,
+                Theirs::Corrupt => ErrorKind::Corrupt,
+                Theirs::Full => ErrorKind::Full,
+                Theirs::Cancelled => ErrorKind::Cancelled,
+                Theirs::TimedOut => ErrorKind::TimedOut,
+                Theirs::Unsupported => ErrorKind::Unsupported,
+                Theirs::Internal $(| $open)? => ErrorKind::Internal,
+            }
+        }
+    };
+}
+same_kind!(catalog_kind, catalog::ErrorKind, _);
+same_kind!(repository_kind, repository::ErrorKind);
+same_kind!(tablet_kind, tablet::ErrorKind);
+
+/// An error with its causes, as one line: an error of a lower layer often says what failed, and its cause says why.
+pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl Error {
+    /// What the caller must do.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Catalog(error) => catalog_kind(error.kind()),
+            Self::Repository(error) => repository_kind(error.kind()),
+            Self::Tablet(error) => tablet_kind(error.kind()),
+            Self::Properties(_) | Self::Plan(_) | Self::OtherDatabase { .. } | Self::NotCancellable { .. } => {
+                ErrorKind::Invalid
+            }
+            Self::UnknownDatabase(_)
+            | Self::UnknownRepository(_)
+            | Self::UnknownSnapshot { .. }
+            | Self::NothingToCancel { .. }
+            | Self::UnknownJob(_) => ErrorKind::NotFound,
+            Self::ReadOnly(_) => ErrorKind::Denied,
+            Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
+            Self::Running { .. } => ErrorKind::Busy,
+            Self::StillRunning { .. } => ErrorKind::TimedOut,
+            Self::Outside { kind, .. } => *kind,
+            Self::VersionGone(_) => ErrorKind::Conflict,
+            Self::NoRoom { .. } => ErrorKind::Full,
+            Self::Corrupt { .. } => ErrorKind::Corrupt,
+            Self::Stopped => ErrorKind::Cancelled,
+            Self::Internal(_) => ErrorKind::Internal,
+        }
+    }
+
+    /// The code that the Status column of a job shows when this ends it.
+    pub fn status_code(&self) -> StatusCode {
+        match self.kind() {
+            ErrorKind::TimedOut => StatusCode::Timeout,
+            ErrorKind::NotFound => StatusCode::NotFound,
+            ErrorKind::AlreadyExists => StatusCode::AlreadyExist,
+            ErrorKind::Corrupt => StatusCode::BadFile,
+            ErrorKind::Invalid
+            | ErrorKind::Conflict
+            | ErrorKind::Busy
+            | ErrorKind::Denied
+            | ErrorKind::Fenced
+            | ErrorKind::Unavailable
+            | ErrorKind::Indeterminate
+            | ErrorKind::Full
+            | ErrorKind::Cancelled
+            | ErrorKind::Unsupported
+            | ErrorKind::Internal => StatusCode::CommonError,
+        }
+    }
+
+    /// Whether doing the same again may succeed, with nothing else changed but time.
+    pub fn is_transient(&self) -> bool {
+        match self.kind() {
+            ErrorKind::Conflict
+            | ErrorKind::Busy
+            | ErrorKind::Unavailable
+            | ErrorKind::Indeterminate
+            | ErrorKind::TimedOut => !matches!(self, Self::VersionGone(_)),
+            ErrorKind::Invalid
+            | ErrorKind::NotFound
+            | ErrorKind::AlreadyExists
+            | ErrorKind::Denied
+            | ErrorKind::Fenced
+            | ErrorKind::Corrupt
+            | ErrorKind::Full
+            | ErrorKind::Cancelled
+            | ErrorKind::Unsupported
+            | ErrorKind::Internal => false,
+        }
+    }
+
+    pub(crate) fn corrupt(object: impl Into<String>, expected: impl Into<String>, found: impl Into<String>) -> Self {
+        Self::Corrupt { object: object.into(), expected: expected.into(), found: found.into() }
+    }
+}

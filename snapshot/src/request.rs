@@ -1,0 +1,198 @@
+//! What a BACKUP or RESTORE statement asks for, and the rules of its properties. Pure.
+
+use crate::error::{Error, Result};
+use catalog::records::job::{ObjectSpec, Objects};
+use env::ids::DatabaseId;
+use std::collections::BTreeMap;
+use std::fmt;
+
+#[cfg(test)]
+mod tests;
+
+/// Seconds that a job may take when nobody says otherwise: a day.
+pub const TIMEOUT_S_DEFAULT: u64 = 86_400;
+
+/// The least timeout that can be asked for, in seconds.
+pub const TIMEOUT_S_MIN: u64 = 600;
+
+/// A BACKUP as it is submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackupRequest {
+    /// The database.
+    pub database: DatabaseId,
+    /// The snapshot's label; free in the repository.
+    pub label: String,
+    /// The repository's name.
+    pub repository: String,
+    /// Which tables and partitions.
+    pub objects: Objects,
+    /// `type` and `timeout`.
+    pub properties: BTreeMap<String, String>,
+    /// Who asks.
+    pub user: String,
+}
+
+/// A RESTORE as it is submitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreRequest {
+    /// The database to restore into, created when there is none; the snapshot's own name when absent.
+    pub target_database: Option<String>,
+    /// The database that the snapshot must be of; unchecked when absent.
+    pub snapshot_database: Option<String>,
+    /// The snapshot's label.
+    pub label: String,
+    /// The repository's name.
+    pub repository: String,
+    /// Which tables and partitions of the snapshot, and under which names.
+    pub objects: Objects,
+    /// `backup_timestamp` (required), `timeout`, `replication_num`, `allow_load`, `meta_version`,
+    /// `starrocks_meta_version`.
+    pub properties: BTreeMap<String, String>,
+    /// Who asks.
+    pub user: String,
+}
+
+/// The properties of a BACKUP, checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BackupProperties {
+    /// Seconds from submission.
+    pub timeout_s: u64,
+}
+
+/// The properties of a RESTORE, checked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RestoreProperties {
+    /// Which run of the label.
+    pub timestamp: String,
+    /// Seconds from submission.
+    pub timeout_s: u64,
+    /// Replicas of each tablet.
+    pub replication_num: Option<u32>,
+    /// Kept and shown, without effect.
+    pub allow_load: bool,
+}
+
+/// Everything that is wrong with a statement's properties.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyProblems(Vec<String>);
+
+impl fmt::Display for PropertyProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+impl PropertyProblems {
+    /// The problems one by one.
+    pub fn list(&self) -> &[String] {
+        &self.0
+    }
+}
+
+struct Reader<'a> {
+    properties: &'a BTreeMap<String, String>,
+    known: &'a [&'a str],
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(properties: &'a BTreeMap<String, String>, known: &'a [&'a str]) -> Self {
+        Self { properties, known, problems: Vec::new() }
+    }
+
+    fn get(&self, key: &str) -> Option<&'a str> {
+        self.properties.get(key).map(String::as_str)
+    }
+
+    /// An integer of at least `least`.
+    fn integer(&mut self, key: &str, least: u64, most: u64, unit: &str) -> Option<u64> {
+        let text = self.get(key)?;
+        match text.trim().parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            Ok(number) if number < least => {
+                self.problems.push(format!("property \"{key}\" must be at least {least}{unit}, not {number}"));
+                None
+            }
+            Ok(number) => {
+                self.problems.push(format!("property \"{key}\" must be at most {most}{unit}, not {number}"));
+                None
+            }
+            Err(_not_a_number) => {
+                self.problems.push(format!("property \"{key}\" must be a whole number, not \"{text}\""));
+                None
+            }
+        }
+    }
+
+    fn timeout(&mut self, least_s: u64) -> u64 {
+        self.integer("timeout", least_s, u64::from(u32::MAX), " seconds").unwrap_or(TIMEOUT_S_DEFAULT)
+    }
+
+    fn finish<T>(mut self, value: T) -> Result<T> {
+        let unknown: Vec<&str> =
+            self.properties.keys().map(String::as_str).filter(|key| !self.known.contains(key)).collect();
+        if !unknown.is_empty() {
+            let (unknown, known) = (unknown.join(", "), self.known.join(", "));
+            self.problems.push(format!("unknown properties: [{unknown}]; known are: {known}"));
+        }
+        if self.problems.is_empty() { Ok(value) } else { Err(Error::Properties(PropertyProblems(self.problems))) }
+    }
+}
+
+/// Checks the properties of a BACKUP; `timeout_s_min` is [`TIMEOUT_S_MIN`] outside of tests.
+///
+/// # Errors
+/// `Invalid`, listing every problem with the key that it is about.
+pub fn backup_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<BackupProperties> {
+    let mut reader = Reader::new(properties, &["type", "timeout"]);
+    let timeout_s = reader.timeout(timeout_s_min);
+    if let Some(kind) = reader.get("type")
+        && !kind.trim().eq_ignore_ascii_case("full")
+    {
+        reader.problems.push(format!("property \"type\" must be \"full\", not \"{kind}\""));
+    }
+    reader.finish(BackupProperties { timeout_s })
+}
+
+/// Checks the properties of a RESTORE; `timeout_s_min` is [`TIMEOUT_S_MIN`] outside of tests.
+///
+/// # Errors
+/// `Invalid`, listing every problem with the key that it is about.
+pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<RestoreProperties> {
+    let known = ["backup_timestamp", "timeout", "replication_num", "allow_load", "meta_version", "starrocks_meta_version"];
+    let mut reader = Reader::new(properties, &known);
+    let timestamp = reader.get("backup_timestamp").map(str::trim).unwrap_or_default().to_owned();
+    if timestamp.is_empty() {
+        let hint = "SHOW SNAPSHOT tells which time stamps a label has";
+        reader.problems.push(format!("property \"backup_timestamp\" is required; {hint}"));
+    }
+    let timeout_s = reader.timeout(timeout_s_min);
+    let replication_num =
+        reader.integer("replication_num", 1, 32_767, "").and_then(|number| u32::try_from(number).ok());
+    // Accepted so that scripts made for StarRocks run; our snapshots say their own format.
+    for key in ["meta_version", "starrocks_meta_version"] {
+        reader.integer(key, 0, u64::from(u32::MAX), "");
+    }
+    let allow_load = match reader.get("allow_load").map(str::to_ascii_lowercase).as_deref() {
+        None | Some("false") => false,
+        Some("true") => true,
+        Some(other) => {
+            reader.problems.push(format!("property \"allow_load\" must be \"true\" or \"false\", not \"{other}\""));
+            false
+        }
+    };
+    reader.finish(RestoreProperties { timestamp, timeout_s, replication_num, allow_load })
+}
+
+/// The objects named in a statement, empty for [`Objects::All`].
+pub fn named(objects: &Objects) -> &[ObjectSpec] {
+    match objects {
+        Objects::All => &[],
+        Objects::Listed(specs) | Objects::AllWith(specs) => specs,
+    }
+}
+
+/// Whether tables that are not named are meant too.
+pub fn includes_unnamed(objects: &Objects) -> bool {
+    matches!(objects, Objects::All | Objects::AllWith(_))
+}

@@ -1,0 +1,242 @@
+//! What SHOW BACKUP, SHOW RESTORE and SHOW SNAPSHOT show: columns and texts as StarRocks has them.
+
+use crate::error::{Result, explain};
+use catalog::records::job::{JobCounts, JobKind, JobRecord, JobWork};
+use catalog::records::task::{TaskKind, TaskProgress, TaskState};
+use env::ids::NodeId;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use repository::{Repository, SnapshotSummary};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+#[cfg(test)]
+mod tests;
+
+/// One row: columns with their values; `None` is NULL.
+pub type Row = Vec<(&'static str, Option<String>)>;
+
+/// A time for people, `yyyy-MM-dd HH:mm:ss` in the system's zone; NULL for a time that has not come.
+pub fn time_text(unix_ms: Option<u64>) -> Option<String> {
+    format_time(unix_ms?, "%Y-%m-%d %H:%M:%S")
+}
+
+/// The time stamp of a snapshot, `yyyy-MM-dd-HH-mm-ss-SSS` in the system's zone.
+pub fn timestamp_text(unix_ms: u64) -> String {
+    let seconds = format_time(unix_ms, "%Y-%m-%d-%H-%M-%S").unwrap_or_default();
+    format!("{seconds}-{:03}", unix_ms % 1_000)
+}
+
+fn format_time(unix_ms: u64, form: &str) -> Option<String> {
+    let time = Timestamp::from_millisecond(i64::try_from(unix_ms).ok()?).ok()?;
+    Some(time.to_zoned(TimeZone::system()).strftime(form).to_string())
+}
+
+/// What a job's view says about one of its tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskView {
+    /// What for.
+    pub kind: TaskKind,
+    /// Who does it.
+    pub node: NodeId,
+    /// Its number.
+    pub seq: u32,
+    /// Where it stands.
+    pub status: TaskState,
+    /// How far it is.
+    pub progress: TaskProgress,
+}
+
+/// A job as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobView {
+    /// The job.
+    pub job: JobRecord,
+    /// Its tasks on nodes, while there are some.
+    pub tasks: Vec<TaskView>,
+}
+
+impl JobView {
+    /// The row of SHOW BACKUP (14 columns) or SHOW RESTORE (18 columns).
+    pub fn columns(&self) -> Row {
+        let job = &self.job;
+        let text = |text: &str| Some(text.to_owned());
+        let times = &job.times;
+        let mut row = vec![("JobId", Some(job.id.to_string()))];
+        match &job.work {
+            JobWork::Backup { .. } => row.extend([
+                ("SnapshotName", text(&job.label)),
+                ("DbName", text(&job.database_name)),
+                ("State", text(job.state_name())),
+                ("BackupObjs", text(&job.objects_text)),
+                ("CreateTime", time_text(Some(job.created_ms))),
+                ("SnapshotFinishedTime", time_text(times.snapshot_finished_ms)),
+                ("UploadFinishedTime", time_text(times.transfer_finished_ms)),
+            ]),
+            JobWork::Restore { spec, .. } => row.extend([
+                ("Label", text(&job.label)),
+                ("Timestamp", text(&job.timestamp)),
+                ("DbName", text(&job.database_name)),
+                ("State", text(job.state_name())),
+                ("AllowLoad", Some(spec.allow_load.to_string())),
+                ("ReplicationNum", spec.replication_num.map(|number| number.to_string())),
+                ("RestoreObjs", text(&job.objects_text)),
+                ("CreateTime", time_text(Some(job.created_ms))),
+                ("MetaPreparedTime", time_text(times.meta_prepared_ms)),
+                ("SnapshotFinishedTime", time_text(times.snapshot_finished_ms)),
+                ("DownloadFinishedTime", time_text(times.transfer_finished_ms)),
+            ]),
+        }
+        let messages = job.errors.iter().map(|error| format!("[{}: {}]", error.task, error.message));
+        row.extend([
+            ("FinishedTime", time_text(times.finished_ms)),
+            ("UnfinishedTasks", Some(self.unfinished())),
+            ("Progress", Some(self.progress())),
+            ("TaskErrMsg", Some(messages.collect::<Vec<_>>().join(", "))),
+            ("Status", Some(job.status.to_string())),
+            ("Timeout", Some(job.timeout_s.to_string())),
+        ]);
+        row
+    }
+
+    /// The tasks of the state that the job is in.
+    fn current(&self) -> impl Iterator<Item = &TaskView> {
+        let kind = match self.job.state_name() {
+            "SNAPSHOTING" => Some(match self.job.kind() {
+                JobKind::Backup => TaskKind::Pin,
+                JobKind::Restore => TaskKind::Stage,
+            }),
+            "UPLOADING" => Some(TaskKind::Upload),
+            "DOWNLOADING" => Some(TaskKind::Download),
+            "COMMITTING" => Some(TaskKind::Keep),
+            _ => None,
+        };
+        self.tasks.iter().filter(move |task| Some(task.kind) == kind)
+    }
+
+    fn unfinished(&self) -> String {
+        let waiting = self.current().filter(|task| task.status != TaskState::Done);
+        waiting.map(|task| format!("{}={}", task.seq, task.node)).collect::<Vec<_>>().join(", ")
+    }
+
+    fn progress(&self) -> String {
+        let moving = self.current().filter(|task| matches!(task.kind, TaskKind::Upload | TaskKind::Download));
+        moving
+            .map(|task| format!("[{}: {}/{}]", task.seq, task.progress.tablets_done, task.progress.tablets))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The state's name.
+    pub phase: &'static str,
+    /// Whether it has ended.
+    pub done: bool,
+    /// Bytes dealt with in this phase: sent, found in the repository, fetched.
+    pub bytes_done: u64,
+    /// Bytes in all; 0 while not known.
+    pub bytes_total: u64,
+    /// Files dealt with in this phase.
+    pub files_done: u64,
+    /// Files in all; 0 while not known.
+    pub files_total: u64,
+    /// Bytes per second, over the last seconds.
+    pub rate: u64,
+}
+
+impl Progress {
+    pub(crate) fn of(job: &JobRecord, tasks: &[TaskProgress]) -> Self {
+        let JobCounts { bytes, files, .. } = job.counts;
+        let moved = job.times.transfer_finished_ms.is_some();
+        let (mut bytes_done, mut files_done) = (0, 0);
+        for task in tasks {
+            bytes_done += task.bytes_done;
+            files_done += task.files_done;
+        }
+        Self {
+            phase: job.state_name(),
+            done: job.is_done(),
+            bytes_done: if moved { bytes } else { bytes_done.min(bytes) },
+            bytes_total: bytes,
+            files_done: if moved { files } else { files_done.min(files) },
+            files_total: files,
+            rate: 0,
+        }
+    }
+}
+
+/// SHOW SNAPSHOT without a time stamp: one row of 3 columns per label, with all its time stamps. `labels` are those asked
+/// for, all when absent; one that the repository does not have gets a row that says so.
+pub fn brief_snapshots(snapshots: &[SnapshotSummary], labels: Option<&[String]>) -> Vec<Row> {
+    let row = |label: &str, stamps: Option<String>, status: String| {
+        vec![("Snapshot", Some(label.to_owned())), ("Timestamp", stamps), ("Status", Some(status))]
+    };
+    let stamps = |label: &str| {
+        let of_label = snapshots.iter().filter(|snapshot| snapshot.label == label);
+        of_label.map(|snapshot| snapshot.timestamp.as_str()).collect::<Vec<_>>()
+    };
+    let mut wanted: Vec<&str> = match labels {
+        Some(labels) => labels.iter().map(String::as_str).collect(),
+        None => snapshots.iter().map(|snapshot| snapshot.label.as_str()).collect(),
+    };
+    wanted.sort_unstable();
+    wanted.dedup();
+    let rows = wanted.into_iter().map(|label| match stamps(label).as_slice() {
+        [] => row(label, None, "ERROR: no snapshot".to_owned()),
+        stamps => row(label, Some(stamps.join("\n")), "OK".to_owned()),
+    });
+    rows.collect()
+}
+
+/// SHOW SNAPSHOT with label and time stamp: one row of 5 columns. What cannot be read is told in the column Status.
+pub async fn detailed_snapshot(repository: &Repository, label: &str, timestamp: &str) -> Row {
+    let (database, details, status) = match details(repository, label, timestamp).await {
+        Ok(Some((database, details))) => (Some(database), Some(details), "OK".to_owned()),
+        Ok(None) => (None, None, format!("ERROR: no snapshot {label} of {timestamp}")),
+        Err(failed) => (None, None, format!("ERROR: failed to get info of snapshot {label}: {}", explain(&failed))),
+    };
+    vec![
+        ("Snapshot", Some(label.to_owned())),
+        ("Timestamp", Some(timestamp.to_owned())),
+        ("Database", database),
+        ("Details", details),
+        ("Status", Some(status)),
+    ]
+}
+
+async fn details(repository: &Repository, label: &str, timestamp: &str) -> Result<Option<(String, String)>> {
+    let Some(summary) = repository.snapshot(label, Some(timestamp)).await? else { return Ok(None) };
+    let reader = repository.reader(&summary).await?;
+    let mut objects = Map::new();
+    for table in &reader.root().tables {
+        let manifest = reader.table(table).await?;
+        let names: Vec<&str> = manifest.partitions.iter().map(|partition| partition.name.as_str()).collect();
+        objects.insert(table.name.clone(), json!({ "partitions": names }));
+    }
+    let brief = json!({
+        "name": summary.label,
+        "database": summary.database,
+        "backup_time": summary.created_ms,
+        "meta_version": repository::FORMAT,
+        "backup_result": "succeed",
+        "tablets": summary.tablets,
+        "files": summary.files,
+        "bytes": summary.bytes,
+        "backup_objects": objects,
+    });
+    Ok(Some((summary.database.clone(), indented(&brief))))
+}
+
+/// JSON, indented by one space.
+fn indented(value: &Value) -> String {
+    let mut text = Vec::new();
+    let form = serde_json::ser::PrettyFormatter::with_indent(b" ");
+    // Writing a value to memory cannot fail; if it did, one line is as good.
+    match value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, form)) {
+        Ok(()) => String::from_utf8_lossy(&text).into_owned(),
+        Err(_unexpected) => value.to_string(),
+    }
+}
