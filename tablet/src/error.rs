@@ -119,8 +119,9 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Type(error) => error.kind(),
+            Self::Schema(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Schema(_) | Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
             Self::Io { source, .. } => io_kind(source),
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Format { .. } => ErrorKind::Unsupported,
