@@ -41,15 +41,9 @@ pub(super) struct Rows<'a> {
 pub(super) fn tokens(text: &str, place: Place) -> Parsed<Vec<TokenWithSpan>> {
     let shift = |location: Location| {
         if location.line <= 1 {
-            Location::new(
-                place.line,
-                location.column.saturating_add(place.column).saturating_sub(1),
-            )
+            Location::new(place.line, location.column.saturating_add(place.column).saturating_sub(1))
         } else {
-            Location::new(
-                location.line.saturating_add(place.line).saturating_sub(1),
-                location.column,
-            )
+            Location::new(location.line.saturating_add(place.line).saturating_sub(1), location.column)
         }
     };
     let mut tokens = Vec::new();
@@ -64,6 +58,24 @@ pub(super) fn tokens(text: &str, place: Place) -> Parsed<Vec<TokenWithSpan>> {
     let end = place.after(text);
     let end = Location::new(end.line, end.column);
     tokens.push(TokenWithSpan::at(Token::EOF, end, end));
+    check_shape(&tokens, place)?;
+    Ok(tokens)
+}
+
+/// Refuses what would be parsed in vain or make a tree that is too deep, before any work is done on it.
+fn check_shape(tokens: &[TokenWithSpan], start: Place) -> Parsed<()> {
+    let mut depth = 0_usize;
+    for token in tokens {
+        if matches!(token.token, Token::LParen | Token::LBracket) {
+            depth += 1;
+        } else if matches!(token.token, Token::RParen | Token::RBracket) {
+            depth = depth.saturating_sub(1);
+        }
+        if depth > DEPTH_MAX {
+            let at = place(token.span);
+            return Err(too_deep(at));
+        }
+    }
     let joins = tokens
         .iter()
         .filter(|token| {
@@ -77,11 +89,15 @@ pub(super) fn tokens(text: &str, place: Place) -> Parsed<Vec<TokenWithSpan>> {
     if joins > SET_OPERATIONS_MAX {
         return Err(SqlError::unsupported(
             format!("the statement has {joins} joins and set operations, more than {SET_OPERATIONS_MAX}"),
-            place.line,
-            place.column,
+            start.line,
+            start.column,
         ));
     }
-    Ok(tokens)
+    Ok(())
+}
+
+fn too_deep(at: Place) -> SqlError {
+    SqlError::unsupported(format!("the statement nests deeper than {DEPTH_MAX} levels"), at.line, at.column)
 }
 
 fn is_word(token: &Token, word: &str) -> bool {
@@ -90,23 +106,18 @@ fn is_word(token: &Token, word: &str) -> bool {
 
 impl<'a> Cursor<'a> {
     /// A cursor before the first token.
-    pub(super) fn new(
-        tokens: Vec<TokenWithSpan>,
-        dialect: &'a BoundedDialect,
-        rows: Option<Rows<'a>>,
-    ) -> Self {
+    pub(super) fn new(tokens: Vec<TokenWithSpan>, dialect: &'a BoundedDialect, rows: Option<Rows<'a>>) -> Self {
         Self {
-            parser: Parser::new(dialect)
-                .with_recursion_limit(DEPTH_MAX)
-                .with_tokens_with_locations(tokens),
+            parser: Parser::new(dialect).with_recursion_limit(DEPTH_MAX).with_tokens_with_locations(tokens),
             dialect,
-            end_is: if rows.is_some() {
-                "VALUES"
-            } else {
-                "the end of the statement"
-            },
+            end_is: if rows.is_some() { "VALUES" } else { "the end of the statement" },
             rows: Cell::new(rows),
         }
+    }
+
+    /// The same cursor over something that is not a whole statement; `end` is what its end is called in messages.
+    pub(super) fn up_to(self, end: &'static str) -> Self {
+        Self { end_is: end, ..self }
     }
 
     /// The rows after `VALUES`, once, when all tokens before it have been read.
@@ -143,26 +154,23 @@ impl<'a> Cursor<'a> {
 
     /// Whether the token `ahead` of the next could be a name.
     pub(super) fn is_name_at(&self, ahead: usize) -> bool {
-        match &self.parser.peek_nth_token_ref(ahead).token {
-            Token::Word(word) => word.quote_style.is_some() || !names::is_reserved(&word.value),
-            _ => false,
-        }
+        matches!(
+            &self.parser.peek_nth_token_ref(ahead).token,
+            Token::Word(word) if word.quote_style.is_some() || !names::is_reserved(&word.value)
+        )
     }
 
     /// The next token if it is a bare word, as written.
     pub(super) fn bare_word(&self) -> Option<&str> {
-        match &self.parser.peek_token_ref().token {
-            Token::Word(word) if word.quote_style.is_none() => Some(&word.value),
-            _ => None,
-        }
+        let Token::Word(word) = &self.parser.peek_token_ref().token else {
+            return None;
+        };
+        word.quote_style.is_none().then_some(word.value.as_str())
     }
 
     /// Whether the next token is a string.
     pub(super) fn is_string(&self) -> bool {
-        matches!(
-            self.parser.peek_token_ref().token,
-            Token::SingleQuotedString(_) | Token::DoubleQuotedString(_)
-        )
+        matches!(self.parser.peek_token_ref().token, Token::SingleQuotedString(_) | Token::DoubleQuotedString(_))
     }
 
     /// Where the next token begins.
@@ -179,12 +187,11 @@ impl<'a> Cursor<'a> {
 
     /// Goes over these bare words if all of them come next.
     pub(super) fn eat(&mut self, words: &[&str]) -> bool {
-        let there = words
-            .iter()
-            .enumerate()
-            .all(|(ahead, word)| self.is_at(ahead, word));
+        let there = words.iter().enumerate().all(|(ahead, word)| self.is_at(ahead, word));
         if there {
-            words.iter().for_each(|_| self.parser.advance_token());
+            for _ in words {
+                self.skip();
+            }
         }
         there
     }
@@ -217,20 +224,12 @@ impl<'a> Cursor<'a> {
 
     /// This token must come next.
     pub(super) fn want_token(&mut self, token: &Token) -> Parsed<()> {
-        if self.eat_token(token) {
-            Ok(())
-        } else {
-            Err(self.expected(&token.to_string()))
-        }
+        if self.eat_token(token) { Ok(()) } else { Err(self.expected(&token.to_string())) }
     }
 
     /// Nothing more must come.
     pub(super) fn want_end(&self) -> Parsed<()> {
-        if self.at_end() {
-            Ok(())
-        } else {
-            Err(self.expected("the end of the statement"))
-        }
+        if self.at_end() { Ok(()) } else { Err(self.expected(self.end_is)) }
     }
 
     // ---- names, strings, numbers --------------------------------------------------------------------
@@ -253,14 +252,10 @@ impl<'a> Cursor<'a> {
                 .hint(format!("{value} is a reserved word, write `{value}`")));
         }
         if !quoted && value.contains('@') {
-            return Err(self
-                .expected(&format!("a {kind} name"))
-                .hint("a name with @ in it is written in back quotes"));
+            return Err(self.expected(&format!("a {kind} name")).hint("a name with @ in it is written in back quotes"));
         }
         if value.is_empty() || value.contains('\0') {
-            return Err(self.wrong(format!(
-                "a {kind} name is not empty and has no NUL character in it"
-            )));
+            return Err(self.wrong(format!("a {kind} name is not empty and has no NUL character in it")));
         }
         self.skip();
         Ok(value)
@@ -272,12 +267,9 @@ impl<'a> Cursor<'a> {
         let name = self.name(kind)?;
         match names::check_name(kind, &name) {
             Ok(()) => Ok(name),
-            Err(rule) => Err(SqlError::syntax(
-                format!("wrong {kind} name '{}'", shorten(&name)),
-                at.line,
-                at.column,
-            )
-            .hint(rule)),
+            Err(rule) => {
+                Err(SqlError::syntax(format!("wrong {kind} name '{}'", shorten(&name)), at.line, at.column).hint(rule))
+            }
         }
     }
 
@@ -314,10 +306,11 @@ impl<'a> Cursor<'a> {
 
     /// A quoted string.
     pub(super) fn string(&mut self, what: &str) -> Parsed<String> {
-        let text = match &self.parser.peek_token_ref().token {
-            Token::SingleQuotedString(text) | Token::DoubleQuotedString(text) => text.clone(),
-            _ => return Err(self.expected(&format!("{what} in quotation marks"))),
+        let (Token::SingleQuotedString(text) | Token::DoubleQuotedString(text)) = &self.parser.peek_token_ref().token
+        else {
+            return Err(self.expected(&format!("{what} in quotation marks")));
         };
+        let text = text.clone();
         self.skip();
         Ok(text)
     }
@@ -338,16 +331,10 @@ impl<'a> Cursor<'a> {
     pub(super) fn signed_number(&mut self) -> Option<String> {
         let minus = self.is_token(&Token::Minus);
         let signed = minus || self.is_token(&Token::Plus);
-        let Token::Number(digits, false) =
-            &self.parser.peek_nth_token_ref(usize::from(signed)).token
-        else {
+        let Token::Number(digits, false) = &self.parser.peek_nth_token_ref(usize::from(signed)).token else {
             return None;
         };
-        let number = if minus {
-            format!("-{digits}")
-        } else {
-            digits.clone()
-        };
+        let number = if minus { format!("-{digits}") } else { digits.clone() };
         self.skip();
         if signed {
             self.skip();
@@ -358,10 +345,7 @@ impl<'a> Cursor<'a> {
     // ---- lists --------------------------------------------------------------------------------------
 
     /// One or more, with commas between.
-    pub(super) fn list<T>(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    pub(super) fn list<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.eat_token(&Token::Comma) {
             items.push(item(self)?);
@@ -370,10 +354,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// One or more in parentheses, with commas between.
-    pub(super) fn parens<T>(
-        &mut self,
-        item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    pub(super) fn parens<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.want_token(&Token::LParen)?;
         let items = self.list(item)?;
         if !self.is_token(&Token::RParen) {
@@ -390,11 +371,7 @@ impl<'a> Cursor<'a> {
             let at = cursor.here();
             let name = cursor.name(kind)?;
             if !seen.insert(name.to_lowercase()) {
-                return Err(SqlError::syntax(
-                    format!("{kind} {name} is listed twice"),
-                    at.line,
-                    at.column,
-                ));
+                return Err(SqlError::syntax(format!("{kind} {name} is listed twice"), at.line, at.column));
             }
             Ok(name)
         })
@@ -423,11 +400,7 @@ impl<'a> Cursor<'a> {
 
     /// `[PROPERTIES (..)]`
     pub(super) fn properties(&mut self) -> Parsed<Properties> {
-        if self.eat(&["PROPERTIES"]) {
-            self.property_list()
-        } else {
-            Ok(Properties::new())
-        }
+        if self.eat(&["PROPERTIES"]) { self.property_list() } else { Ok(Properties::new()) }
     }
 
     // ---- what sqlparser parses ----------------------------------------------------------------------
@@ -453,12 +426,8 @@ impl<'a> Cursor<'a> {
             | ast::SetExpr::Table(_) => None,
         };
         match changes {
-            Some(verb) => Err(SqlError::unsupported(
-                format!("{verb} after WITH is not supported"),
-                at.line,
-                at.column,
-            )
-            .hint(format!("put the WITH inside the {verb}'s subquery"))),
+            Some(verb) => Err(SqlError::unsupported(format!("{verb} after WITH is not supported"), at.line, at.column)
+                .hint(format!("put the WITH inside the {verb}'s subquery"))),
             None => Ok(query),
         }
     }
@@ -468,10 +437,7 @@ impl<'a> Cursor<'a> {
         self.list(|cursor| cursor.delegate(Parser::parse_table_and_joins))
     }
 
-    fn delegate<T>(
-        &mut self,
-        parse: impl FnOnce(&mut Parser<'a>) -> Result<T, ParserError>,
-    ) -> Parsed<T> {
+    fn delegate<T>(&mut self, parse: impl FnOnce(&mut Parser<'a>) -> Result<T, ParserError>) -> Parsed<T> {
         parse(&mut self.parser).map_err(|error| self.convert(&error))
     }
 
@@ -481,10 +447,8 @@ impl<'a> Cursor<'a> {
             ParserError::TokenizerError(text) | ParserError::ParserError(text) => text,
             ParserError::RecursionLimitExceeded => {
                 let message = match self.dialect.exceeded() {
-                    None => format!("the statement nests deeper than {DEPTH_MAX} levels"),
-                    Some(Exceeded::Steps) => {
-                        "the statement is too tangled to be parsed in reasonable time".to_owned()
-                    }
+                    None => return too_deep(here),
+                    Some(Exceeded::Steps) => "the statement is too tangled to be parsed in reasonable time".to_owned(),
                     Some(Exceeded::Operators) => {
                         format!("the statement has more than {OPERATORS_MAX} operators")
                     }
@@ -497,9 +461,7 @@ impl<'a> Cursor<'a> {
             Some(start) => format!("{start}found: {}", self.end_is),
             None => message.to_owned(),
         };
-        let message = lower_first(&message)
-            .replace("expected: ", "expected ")
-            .replace(", found: ", ", found ");
+        let message = lower_first(&message).replace("expected: ", "expected ").replace(", found: ", ", found ");
         SqlError::syntax(message, at.line, at.column)
     }
 
@@ -508,11 +470,7 @@ impl<'a> Cursor<'a> {
     /// Something else stands here than what must.
     pub(super) fn expected(&self, what: &str) -> SqlError {
         let at = self.here();
-        SqlError::syntax(
-            format!("expected {what}, found {}", self.found()),
-            at.line,
-            at.column,
-        )
+        SqlError::syntax(format!("expected {what}, found {}", self.found()), at.line, at.column)
     }
 
     /// What stands here is wrong.
@@ -529,31 +487,22 @@ impl<'a> Cursor<'a> {
 
     /// The next token as it can be shown.
     fn found(&self) -> String {
-        match &self.parser.peek_token_ref().token {
-            Token::EOF => self.end_is.to_owned(),
-            token => shorten(&token.to_string()),
+        if self.at_end() {
+            return self.end_is.to_owned();
         }
+        shorten(&self.parser.peek_token_ref().token.to_string())
     }
 }
 
 fn place(span: Span) -> Place {
-    Place {
-        line: span.start.line,
-        column: span.start.column,
-    }
+    Place { line: span.start.line, column: span.start.column }
 }
 
 /// The message and place of `.. at Line: 3, Column: 14`.
 fn cut_location(text: &str) -> Option<(&str, Place)> {
     let (message, location) = text.rsplit_once(" at Line: ")?;
     let (line, column) = location.split_once(", Column: ")?;
-    Some((
-        message,
-        Place {
-            line: line.parse().ok()?,
-            column: column.parse().ok()?,
-        },
-    ))
+    Some((message, Place { line: line.parse().ok()?, column: column.parse().ok()? }))
 }
 
 fn lower_first(text: &str) -> String {

@@ -20,7 +20,7 @@ pub(super) const DEPTH_MAX: usize = 64;
 pub(super) const OPERATORS_MAX: u32 = 4_000;
 
 /// Steps that each token may cost on average; well-formed text needs about three.
-const STEPS_PER_TOKEN: u64 = 32;
+const STEPS_PER_TOKEN: u64 = 8;
 
 /// Steps that even a short statement may cost.
 const STEPS_MIN: u64 = 20_000;
@@ -93,12 +93,7 @@ impl Dialect for BoundedDialect {
         self.step().err().map(Err)
     }
 
-    fn parse_infix(
-        &self,
-        parser: &mut Parser<'_>,
-        expr: &Expr,
-        precedence: u8,
-    ) -> Option<Result<Expr, ParserError>> {
+    fn parse_infix(&self, parser: &mut Parser<'_>, expr: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         match self.operators_left.get().checked_sub(1) {
             Some(left) => self.operators_left.set(left),
             None => return Some(Err(self.exceed(Exceeded::Operators))),

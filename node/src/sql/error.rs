@@ -31,24 +31,12 @@ pub struct SqlError {
 impl SqlError {
     /// An error of the grammar at a place.
     pub(super) fn syntax(message: impl Into<String>, line: u64, column: u64) -> Self {
-        Self {
-            kind: SqlErrorKind::Syntax,
-            message: message.into(),
-            line,
-            column,
-            hint: None,
-        }
+        Self { kind: SqlErrorKind::Syntax, message: message.into(), line, column, hint: None }
     }
 
     /// Something understood and not supported, at a place.
     pub(super) fn unsupported(message: impl Into<String>, line: u64, column: u64) -> Self {
-        Self {
-            kind: SqlErrorKind::Unsupported,
-            message: message.into(),
-            line,
-            column,
-            hint: None,
-        }
+        Self { kind: SqlErrorKind::Unsupported, message: message.into(), line, column, hint: None }
     }
 
     /// The same error with advice.
@@ -61,11 +49,7 @@ impl SqlError {
 
 impl fmt::Display for SqlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} at line {}, column {}",
-            self.message, self.line, self.column
-        )?;
+        write!(f, "{} at line {}, column {}", self.message, self.line, self.column)?;
         match &self.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),

@@ -12,12 +12,7 @@ use super::statement::Properties;
 /// # Errors
 /// It is FILES, and an argument is not of the form `"key" = "value"`, or a key comes twice, or there is none.
 pub fn files(table: &ast::TableFactor) -> Option<Result<Properties, SqlError>> {
-    let ast::TableFactor::Table {
-        name,
-        args: Some(arguments),
-        ..
-    } = table
-    else {
+    let ast::TableFactor::Table { name, args: Some(arguments), .. } = table else {
         return None;
     };
     let [part] = name.0.as_slice() else {
@@ -49,12 +44,8 @@ pub fn files(table: &ast::TableFactor) -> Option<Result<Properties, SqlError>> {
         properties.insert(key.to_owned(), value.to_owned());
     }
     if properties.is_empty() {
-        return Some(Err(SqlError::syntax(
-            "FILES needs at least a path",
-            start.line,
-            start.column,
-        )
-        .hint("write FILES(\"path\" = \"file:///data/x.csv\", \"format\" = \"csv\")")));
+        return Some(Err(SqlError::syntax("FILES needs at least a path", start.line, start.column)
+            .hint("write FILES(\"path\" = \"file:///data/x.csv\", \"format\" = \"csv\")")));
     }
     Some(Ok(properties))
 }
@@ -75,8 +66,8 @@ fn string(expression: &ast::Expr) -> Option<&str> {
     let ast::Expr::Value(value) = expression else {
         return None;
     };
-    match &value.value {
-        ast::Value::SingleQuotedString(text) | ast::Value::DoubleQuotedString(text) => Some(text),
-        _ => None,
-    }
+    let (ast::Value::SingleQuotedString(text) | ast::Value::DoubleQuotedString(text)) = &value.value else {
+        return None;
+    };
+    Some(text)
 }

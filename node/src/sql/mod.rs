@@ -21,6 +21,12 @@ mod statement;
 mod values;
 
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::string_slice,
+    clippy::too_many_lines,
+    reason = "tests pick what they look at, and may panic"
+)]
 mod tests;
 
 use sqlparser::ast;
@@ -35,12 +41,11 @@ pub use names::{NameKind, check_name, quote_name, quote_text};
 pub use scan::Unclosed;
 pub use script::{Piece, Pieces, split};
 pub use statement::{
-    AddPartitions, Aggregate, AlterAction, AlterTable, AssignedValue, Assignment, Backup,
-    BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs,
-    CreateTableLike, DataType, DefaultClause, Delete, Distribution, Explain, ExplainMode, Filter,
-    Insert, InsertSource, IntervalUnit, KeyClause, KeyModel, Kill, ListPartition, NamedObject,
-    ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem, PartitionSelection,
-    PartitionSeries, Properties, RangeBounds, RangePartition, Restore, Scope, SeriesStep, SetItem,
+    AddPartitions, Aggregate, AlterAction, AlterTable, AssignedValue, Assignment, Backup, BoundValue, CatalogName,
+    Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType, DefaultClause,
+    Delete, Distribution, Explain, ExplainMode, Filter, Insert, InsertSource, IntervalUnit, KeyClause, KeyModel, Kill,
+    ListPartition, NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
+    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore, Scope, SeriesStep, SetItem,
     SetValue, Show, SnapshotFilter, Statement, Update,
 };
 pub use values::{Cell, ValueRows};
@@ -68,23 +73,15 @@ pub fn parse_piece(piece: &Piece<'_>) -> Result<Statement, SqlError> {
     let plain = piece.plain();
     let (head, rows) = match rows_at(&plain) {
         Some((values, rows)) => {
-            let place = piece
-                .place()
-                .after(plain.get(..rows).unwrap_or_default());
+            let place = piece.place().after(plain.get(..rows).unwrap_or_default());
             let text = plain.get(rows..).unwrap_or_default();
-            (
-                plain.get(..values).unwrap_or_default(),
-                Some(Rows { text, place }),
-            )
+            (plain.get(..values).unwrap_or_default(), Some(Rows { text, place }))
         }
         None => (&*plain, None),
     };
     if head.len() > STATEMENT_BYTES_MAX {
         return Err(SqlError::unsupported(
-            format!(
-                "the statement is {} bytes long, more than {STATEMENT_BYTES_MAX}",
-                head.len()
-            ),
+            format!("the statement is {} bytes long, more than {STATEMENT_BYTES_MAX}", head.len()),
             piece.line,
             piece.column,
         )
@@ -100,23 +97,20 @@ pub fn parse_piece(piece: &Piece<'_>) -> Result<Statement, SqlError> {
 /// # Errors
 /// It is none, or something follows it.
 pub fn parse_expression(text: &str) -> Result<Box<ast::Expr>, SqlError> {
-    expression_at(text, Place::START)
+    expression_at(text, Place::START, "the end of the expression")
 }
 
-fn expression_at(text: &str, place: Place) -> Parsed<Box<ast::Expr>> {
+fn expression_at(text: &str, place: Place, end: &'static str) -> Parsed<Box<ast::Expr>> {
     if text.len() > STATEMENT_BYTES_MAX {
         return Err(SqlError::unsupported(
-            format!(
-                "the expression is {} bytes long, more than {STATEMENT_BYTES_MAX}",
-                text.len()
-            ),
+            format!("the expression is {} bytes long, more than {STATEMENT_BYTES_MAX}", text.len()),
             place.line,
             place.column,
         ));
     }
     let tokens = cursor::tokens(text, place)?;
     let dialect = BoundedDialect::new(tokens.len());
-    let mut cursor = Cursor::new(tokens, &dialect, None);
+    let mut cursor = Cursor::new(tokens, &dialect, None).up_to(end);
     let expression = cursor.expression()?;
     cursor.want_end()?;
     Ok(expression)

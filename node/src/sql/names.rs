@@ -59,15 +59,11 @@ pub fn check_name(kind: NameKind, name: &str) -> Result<(), &'static str> {
         NameKind::Database if !is_database(name) => Err(
             "1 to 256 characters: a letter first, or an underscore and a letter or digit, then letters, digits, _ and -~!@#$%^&<>=+",
         ),
-        NameKind::Partition if starts_with_placeholder(name) => {
-            Err("names that begin with placeholder_ are reserved")
-        }
+        NameKind::Partition if starts_with_placeholder(name) => Err("names that begin with placeholder_ are reserved"),
         NameKind::Partition | NameKind::Repository | NameKind::Catalog if !is_plain(name) => Err(
             "1 to 64 characters: a letter first, or an underscore and a letter or digit, then letters, digits and _",
         ),
-        NameKind::SnapshotLabel | NameKind::LoadLabel if !is_label(name) => {
-            Err("1 to 128 letters, digits, _ and -")
-        }
+        NameKind::SnapshotLabel | NameKind::LoadLabel if !is_label(name) => Err("1 to 128 letters, digits, _ and -"),
         NameKind::Table
         | NameKind::Column
         | NameKind::Function
@@ -112,11 +108,7 @@ fn is_plain(name: &str) -> bool {
 }
 
 fn is_database(name: &str) -> bool {
-    begins_well(name)
-        && name.len() <= 256
-        && name
-            .chars()
-            .all(|c| is_word(c) || "-~!@#$%^&<>=+".contains(c))
+    begins_well(name) && name.len() <= 256 && name.chars().all(|c| is_word(c) || "-~!@#$%^&<>=+".contains(c))
 }
 
 fn is_label(name: &str) -> bool {
@@ -128,31 +120,115 @@ fn is_free(name: &str) -> bool {
 }
 
 fn starts_with_placeholder(name: &str) -> bool {
-    name.get(..12)
-        .is_some_and(|start| start.eq_ignore_ascii_case("placeholder_"))
+    name.get(..12).is_some_and(|start| start.eq_ignore_ascii_case("placeholder_"))
 }
 
 /// Words that are names only in back quotes, in order.
 pub(super) const RESERVED: &[&str] = &[
-    "add", "all", "alter", "analyze", "and", "as", "asc", "between", "by", "case", "column", "create", "cross",
-    "current_date", "current_time", "current_timestamp", "current_user", "database", "databases",
-    "default", "delete", "desc", "describe", "distinct", "drop", "else", "except", "exists",
-    "explain", "false", "for", "force", "from", "full", "grant", "group", "having", "if", "ignore",
-    "in", "index", "inner", "insert", "intersect", "into", "is", "join", "key", "keys", "kill",
-    "lateral", "left", "like", "limit", "load", "localtime", "localtimestamp", "maxvalue", "not",
-    "null", "on", "or", "order", "outer", "over", "partition", "primary", "procedure", "qualify",
-    "range", "read", "regexp", "release", "rename", "replace", "revoke", "right", "rlike", "rows",
-    "schema", "schemas", "select", "set", "show", "table", "then", "to", "true", "union", "unique",
-    "unsigned", "update", "use", "using", "values", "when", "where", "with",
+    "add",
+    "all",
+    "alter",
+    "analyze",
+    "and",
+    "as",
+    "asc",
+    "between",
+    "by",
+    "case",
+    "column",
+    "create",
+    "cross",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "database",
+    "databases",
+    "default",
+    "delete",
+    "desc",
+    "describe",
+    "distinct",
+    "drop",
+    "else",
+    "except",
+    "exists",
+    "explain",
+    "false",
+    "for",
+    "force",
+    "from",
+    "full",
+    "grant",
+    "group",
+    "having",
+    "if",
+    "ignore",
+    "in",
+    "index",
+    "inner",
+    "insert",
+    "intersect",
+    "into",
+    "is",
+    "join",
+    "key",
+    "keys",
+    "kill",
+    "lateral",
+    "left",
+    "like",
+    "limit",
+    "load",
+    "localtime",
+    "localtimestamp",
+    "maxvalue",
+    "not",
+    "null",
+    "on",
+    "or",
+    "order",
+    "outer",
+    "over",
+    "partition",
+    "primary",
+    "procedure",
+    "qualify",
+    "range",
+    "read",
+    "regexp",
+    "release",
+    "rename",
+    "replace",
+    "revoke",
+    "right",
+    "rlike",
+    "rows",
+    "schema",
+    "schemas",
+    "select",
+    "set",
+    "show",
+    "table",
+    "then",
+    "to",
+    "true",
+    "union",
+    "unique",
+    "unsigned",
+    "update",
+    "use",
+    "using",
+    "values",
+    "when",
+    "where",
+    "with",
 ];
 
 /// Whether a bare word cannot be a name.
 pub(super) fn is_reserved(word: &str) -> bool {
     // The longest has 17 letters; a lower-case copy of a megabyte would be a waste.
-    word.len() <= 20
-        && RESERVED
-            .binary_search(&word.to_ascii_lowercase().as_str())
-            .is_ok()
+    word.len() <= 20 && RESERVED.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
 }
 
 /// A name in back quotes.

@@ -5,11 +5,10 @@ use std::fmt::Display;
 
 use super::names::{quote_name, quote_text};
 use super::statement::{
-    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable,
-    DataType, DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition,
-    NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
-    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore,
-    SeriesStep,
+    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
+    DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition, NamedObject, ObjectKind, ObjectName,
+    ObjectSelection, PartitionBy, PartitionItem, PartitionSelection, PartitionSeries, Properties, RangeBounds,
+    RangePartition, Restore, SeriesStep,
 };
 
 /// Writes items with something between them.
@@ -183,19 +182,13 @@ impl Display for KeyClause {
 impl Display for PartitionBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Range {
-                columns,
-                partitions,
-            } => {
+            Self::Range { columns, partitions } => {
                 f.write_str("PARTITION BY RANGE ")?;
                 names(f, columns)?;
                 f.write_str(" (")?;
                 join(f, partitions, ",", |f, item| write!(f, "\n  {item}"))?;
             }
-            Self::List {
-                columns,
-                partitions,
-            } => {
+            Self::List { columns, partitions } => {
                 f.write_str("PARTITION BY LIST ")?;
                 names(f, columns)?;
                 f.write_str(" (")?;
@@ -270,13 +263,7 @@ impl Display for RangeBounds {
 
 impl Display for PartitionSeries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "START ({}) END ({}) EVERY ({})",
-            quote_text(&self.start),
-            quote_text(&self.end),
-            self.step
-        )
+        write!(f, "START ({}) END ({}) EVERY ({})", quote_text(&self.start), quote_text(&self.end), self.step)
     }
 }
 
@@ -367,12 +354,7 @@ impl Display for Backup {
         if let Some(database) = &self.database {
             write!(f, "DATABASE {} ", quote_name(database))?;
         }
-        write!(
-            f,
-            "SNAPSHOT {} TO {}",
-            quote_name(&self.label),
-            quote_name(&self.repository)
-        )?;
+        write!(f, "SNAPSHOT {} TO {}", quote_name(&self.label), quote_name(&self.repository))?;
         objects(f, self.objects.as_deref())?;
         optional_properties(f, &self.properties)
     }
@@ -384,12 +366,7 @@ impl Display for Restore {
         if let (None, Some(target)) = (&self.snapshot_database, &self.target_database) {
             write!(f, "{}.", quote_name(target))?;
         }
-        write!(
-            f,
-            "{} FROM {}",
-            quote_name(&self.label),
-            quote_name(&self.repository)
-        )?;
+        write!(f, "{} FROM {}", quote_name(&self.label), quote_name(&self.repository))?;
         if let Some(catalogs) = &self.catalogs {
             write!(f, " {catalogs}")?;
         }

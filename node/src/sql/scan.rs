@@ -91,12 +91,7 @@ pub(super) struct Open {
 impl<'a> Scanner<'a> {
     /// A scanner at a byte offset, which must be at the start of a character and outside strings and comments.
     pub(super) fn new(text: &'a str, at: usize) -> Self {
-        Self {
-            bytes: text.as_bytes(),
-            text,
-            at,
-            conditional: None,
-        }
+        Self { bytes: text.as_bytes(), text, at, conditional: None }
     }
 
     /// The next stretch, of any kind; `None` at the end.
@@ -107,10 +102,7 @@ impl<'a> Scanner<'a> {
         let start = self.at;
         let Some(first) = self.peek(0) else {
             return match self.conditional.take() {
-                Some(start) => Err(Open {
-                    what: Unclosed::Comment,
-                    start,
-                }),
+                Some(start) => Err(Open { what: Unclosed::Comment, start }),
                 None => Ok(None),
             };
         };
@@ -123,9 +115,7 @@ impl<'a> Scanner<'a> {
             b'"' => self.string(Quote::Double, 0, true)?,
             b'`' => self.quoted_name()?,
             b'#' => self.line_comment(),
-            b'-' if self.peek(1) == Some(b'-')
-                && self.peek(2).is_none_or(|b| b.is_ascii_whitespace()) =>
-            {
+            b'-' if self.peek(1) == Some(b'-') && self.peek(2).is_none_or(|b| b.is_ascii_whitespace()) => {
                 self.line_comment()
             }
             b'/' if self.peek(1) == Some(b'*') => self.block_comment()?,
@@ -141,11 +131,7 @@ impl<'a> Scanner<'a> {
             b')' => self.single(Lexeme::Close),
             b',' => self.single(Lexeme::Comma),
             b'b' | b'B' if matches!(self.peek(1), Some(b'\'' | b'"')) => {
-                let quote = if self.peek(1) == Some(b'"') {
-                    Quote::Double
-                } else {
-                    Quote::Single
-                };
+                let quote = if self.peek(1) == Some(b'"') { Quote::Double } else { Quote::Single };
                 self.string(quote, 1, false)?;
                 Lexeme::Prefixed
             }
@@ -157,11 +143,7 @@ impl<'a> Scanner<'a> {
             b if b.is_ascii() => self.single(Lexeme::Other),
             _ => self.not_ascii(),
         };
-        Ok(Some(Span {
-            lexeme,
-            start,
-            end: self.at,
-        }))
+        Ok(Some(Span { lexeme, start, end: self.at }))
     }
 
     /// The next stretch that is not blank.
@@ -247,14 +229,9 @@ impl<'a> Scanner<'a> {
     fn block_comment(&mut self) -> Result<Lexeme, Open> {
         let start = self.at;
         if self.peek(2) == Some(b'!') && self.conditional.is_none() {
-            let digits = (0..6)
-                .take_while(|n| self.peek(3 + n).is_some_and(|b| b.is_ascii_digit()))
-                .count();
-            let version = self
-                .text
-                .get(start + 3..start + 3 + digits)
-                .and_then(|text| text.parse::<u32>().ok())
-                .unwrap_or(0);
+            let digits = (0..6).take_while(|n| self.peek(3 + n).is_some_and(|b| b.is_ascii_digit())).count();
+            let version =
+                self.text.get(start + 3..start + 3 + digits).and_then(|text| text.parse::<u32>().ok()).unwrap_or(0);
             // Fewer than five digits are no version but the comment's text.
             let digits = if digits < 5 { 0 } else { digits };
             if digits == 0 || version <= VERSION {
@@ -300,11 +277,7 @@ impl<'a> Scanner<'a> {
         }
         let number_ends = self.at;
         self.word();
-        if self.at == number_ends {
-            Lexeme::Number
-        } else {
-            Lexeme::Word
-        }
+        if self.at == number_ends { Lexeme::Number } else { Lexeme::Word }
     }
 
     fn word(&mut self) -> Lexeme {
@@ -370,15 +343,9 @@ impl Place {
     pub(super) fn after(self, text: &str) -> Self {
         text.chars().fold(self, |place, c| {
             if c == '\n' {
-                Self {
-                    line: place.line + 1,
-                    column: 1,
-                }
+                Self { line: place.line + 1, column: 1 }
             } else {
-                Self {
-                    line: place.line,
-                    column: place.column + 1,
-                }
+                Self { line: place.line, column: place.column + 1 }
             }
         })
     }

@@ -47,10 +47,7 @@ impl<'a> Piece<'a> {
     }
 
     pub(super) fn place(&self) -> Place {
-        Place {
-            line: self.line,
-            column: self.column,
-        }
+        Place { line: self.line, column: self.column }
     }
 }
 
@@ -71,21 +68,13 @@ pub struct Pieces<'a> {
 /// Costs one pass and makes nothing but the pieces. What stands between two semicolons and is not SQL is a piece like any
 /// other; only parsing finds that out.
 pub fn split(text: &str) -> Pieces<'_> {
-    Pieces {
-        text,
-        scanner: Scanner::new(text, 0),
-        ended: 0,
-        counted: 0,
-        place: Place::START,
-    }
+    Pieces { text, scanner: Scanner::new(text, 0), ended: 0, counted: 0, place: Place::START }
 }
 
 impl<'a> Pieces<'a> {
     fn piece(&mut self, draft: Draft, ended: bool, open: Option<Open>) -> Option<Piece<'a>> {
         let text = self.text.get(draft.start..draft.end)?;
-        self.place = self
-            .place
-            .after(self.text.get(self.counted..draft.start).unwrap_or_default());
+        self.place = self.place.after(self.text.get(self.counted..draft.start).unwrap_or_default());
         self.counted = draft.start;
         self.ended = draft.end;
         let mut blanks = draft.blanks;
@@ -98,9 +87,8 @@ impl<'a> Pieces<'a> {
             ended,
             unclosed: open.map(|open| open.what),
             blanks,
-            unclosed_at: open.map_or(Place::START, |open| {
-                Place::START.after(self.text.get(..open.start).unwrap_or_default())
-            }),
+            unclosed_at: open
+                .map_or(Place::START, |open| Place::START.after(self.text.get(..open.start).unwrap_or_default())),
         })
     }
 }
@@ -147,12 +135,7 @@ impl<'a> Iterator for Pieces<'a> {
                     // Plain white space needs no blanking; a `/*!` before the first word belongs to the statement's text.
                     let text = self.scanner.text(span);
                     if text.starts_with("/*!") && !text.ends_with("*/") && draft.is_none() {
-                        draft = Some(Draft {
-                            start: span.start,
-                            end: span.end,
-                            solid: false,
-                            blanks: Vec::new(),
-                        });
+                        draft = Some(Draft { start: span.start, end: span.end, solid: false, blanks: Vec::new() });
                     }
                     if let Some(draft) = &mut draft
                         && !text.bytes().all(|b| b.is_ascii_whitespace())

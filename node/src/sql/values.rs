@@ -78,18 +78,11 @@ pub enum Cell<'a> {
 impl ValueRows {
     /// Rows from cells in row order; the caller has checked that they come out even.
     pub(super) fn new(text: Arc<str>, width: usize, cells: Vec<CellSpan>) -> Self {
-        Self {
-            text,
-            width,
-            cells: cells.into(),
-        }
+        Self { text, width, cells: cells.into() }
     }
 
     /// Number of rows, at least 1.
-    #[expect(
-        clippy::len_without_is_empty,
-        reason = "there is always a row, so the question does not come up"
-    )]
+    #[expect(clippy::len_without_is_empty, reason = "there is always a row, so the question does not come up")]
     pub fn len(&self) -> usize {
         self.cells.len().checked_div(self.width).unwrap_or(0)
     }
@@ -110,22 +103,13 @@ impl ValueRows {
 
     /// One column's values from the first row to the last; empty beyond the last column.
     pub fn column(&self, column: usize) -> impl Iterator<Item = Cell<'_>> {
-        let cells = if column < self.width {
-            self.cells.get(column..).unwrap_or_default()
-        } else {
-            &[]
-        };
-        cells
-            .iter()
-            .step_by(self.width.max(1))
-            .map(|span| self.decode(*span))
+        let cells = if column < self.width { self.cells.get(column..).unwrap_or_default() } else { &[] };
+        cells.iter().step_by(self.width.max(1)).map(|span| self.decode(*span))
     }
 
     /// All rows in order, each as an iterator over its values.
     pub fn rows(&self) -> impl Iterator<Item = impl Iterator<Item = Cell<'_>>> {
-        self.cells
-            .chunks(self.width.max(1))
-            .map(|row| row.iter().map(|span| self.decode(*span)))
+        self.cells.chunks(self.width.max(1)).map(|row| row.iter().map(|span| self.decode(*span)))
     }
 
     fn decode(&self, span: CellSpan) -> Cell<'_> {
@@ -146,9 +130,7 @@ impl ValueRows {
         let (Ok(start), Ok(len)) = (usize::try_from(span.start), usize::try_from(span.len)) else {
             return "";
         };
-        self.text
-            .get(start..start.saturating_add(len))
-            .unwrap_or_default()
+        self.text.get(start..start.saturating_add(len)).unwrap_or_default()
     }
 }
 

@@ -27,27 +27,21 @@ impl Cursor<'_> {
                 .unsupported("several changes in one ALTER TABLE are not supported")
                 .hint("write one ALTER TABLE for each"));
         }
-        Ok(Statement::AlterTable(Box::new(AlterTable {
-            table,
-            action,
-        })))
+        Ok(Statement::AlterTable(Box::new(AlterTable { table, action })))
     }
 
     fn alter_action(&mut self) -> Parsed<AlterAction> {
         if self.eat(&["ADD"]) {
-            if self.is("COLUMN") || self.is("INDEX") || self.is("ROLLUP") || self.is_name_at(0) && !self.is_partition_word() {
+            if self.is("COLUMN")
+                || self.is("INDEX")
+                || self.is("ROLLUP")
+                || self.is_name_at(0) && !self.is_partition_word()
+            {
                 return Err(self.unsupported("adding anything but partitions to a table is not supported"));
             }
             let partitions = self.added_partitions()?;
-            let distribution = if self.is("DISTRIBUTED") {
-                Some(self.distribution()?)
-            } else {
-                None
-            };
-            return Ok(AlterAction::AddPartitions {
-                partitions,
-                distribution,
-            });
+            let distribution = if self.is("DISTRIBUTED") { Some(self.distribution()?) } else { None };
+            return Ok(AlterAction::AddPartitions { partitions, distribution });
         }
         if self.eat(&["DROP"]) {
             return self.drop_partitions();
@@ -64,8 +58,25 @@ impl Cursor<'_> {
         }
         match self.bare_word().map(str::to_ascii_uppercase) {
             Some(word)
-                if ["MODIFY", "CHANGE", "ALTER", "ORDER", "SWAP", "REPLACE", "TRUNCATE", "COMPACT", "BASE", "CUMULATIVE", "DISTRIBUTED", "OPTIMIZE", "CONVERT", "ENGINE", "DISABLE", "ENABLE"]
-                    .contains(&word.as_str()) =>
+                if [
+                    "MODIFY",
+                    "CHANGE",
+                    "ALTER",
+                    "ORDER",
+                    "SWAP",
+                    "REPLACE",
+                    "TRUNCATE",
+                    "COMPACT",
+                    "BASE",
+                    "CUMULATIVE",
+                    "DISTRIBUTED",
+                    "OPTIMIZE",
+                    "CONVERT",
+                    "ENGINE",
+                    "DISABLE",
+                    "ENABLE",
+                ]
+                .contains(&word.as_str()) =>
             {
                 Err(self.unsupported(format!("ALTER TABLE .. {word} is not supported")))
             }
@@ -95,11 +106,7 @@ impl Cursor<'_> {
             vec![self.name(NameKind::Partition)?]
         };
         let force = self.eat(&["FORCE"]);
-        Ok(AlterAction::DropPartitions {
-            if_exists,
-            names,
-            force,
-        })
+        Ok(AlterAction::DropPartitions { if_exists, names, force })
     }
 
     fn rename(&mut self) -> Parsed<AlterAction> {

@@ -6,8 +6,8 @@ use crate::sql::cursor::{Cursor, Parsed};
 use crate::sql::error::SqlError;
 use crate::sql::names::NameKind;
 use crate::sql::statement::{
-    Backup, CatalogName, Catalogs, CreateRepository, NamedObject, ObjectKind, ObjectSelection,
-    PartitionSelection, Restore, SnapshotFilter, Statement,
+    Backup, CatalogName, Catalogs, CreateRepository, NamedObject, ObjectKind, ObjectSelection, PartitionSelection,
+    Restore, SnapshotFilter, Statement,
 };
 
 /// What SHOW SNAPSHOT's WHERE may be.
@@ -39,19 +39,11 @@ impl Cursor<'_> {
         let at = self.here();
         let location = self.string("the location")?;
         if location.trim().is_empty() {
-            return Err(
-                SqlError::syntax("the location is empty", at.line, at.column)
-                    .hint("write a URL such as 'file:///backups/main'"),
-            );
+            return Err(SqlError::syntax("the location is empty", at.line, at.column)
+                .hint("write a URL such as 'file:///backups/main'"));
         }
         let properties = self.properties()?;
-        Ok(Statement::CreateRepository(CreateRepository {
-            name,
-            read_only,
-            broker,
-            location,
-            properties,
-        }))
+        Ok(Statement::CreateRepository(CreateRepository { name, read_only, broker, location, properties }))
     }
 
     /// `BACKUP ..`
@@ -127,9 +119,7 @@ impl Cursor<'_> {
         }
         let objects = self.objects()?;
         let properties = self.properties()?;
-        let target_database = alias
-            .or(label.database)
-            .or_else(|| snapshot_database.clone());
+        let target_database = alias.or(label.database).or_else(|| snapshot_database.clone());
         if catalogs.is_some() && (target_database.is_some() || objects.is_some()) {
             return Err(SqlError::syntax(
                 "a restore of external catalogs has no database and no ON",
@@ -162,18 +152,10 @@ impl Cursor<'_> {
         self.want_catalog_word()?;
         let catalog = |cursor: &mut Self| {
             let name = cursor.name(NameKind::Catalog)?;
-            let alias = if aliases && cursor.eat(&["AS"]) {
-                Some(cursor.new_name(NameKind::Catalog)?)
-            } else {
-                None
-            };
+            let alias = if aliases && cursor.eat(&["AS"]) { Some(cursor.new_name(NameKind::Catalog)?) } else { None };
             Ok(CatalogName { name, alias })
         };
-        let listed = if self.is_token(&Token::LParen) {
-            self.parens(catalog)?
-        } else {
-            vec![catalog(self)?]
-        };
+        let listed = if self.is_token(&Token::LParen) { self.parens(catalog)? } else { vec![catalog(self)?] };
         Ok(Some(Catalogs::Listed(listed)))
     }
 
@@ -190,9 +172,7 @@ impl Cursor<'_> {
             return Ok(None);
         }
         if self.is_token(&Token::LParen) && self.is_token_at(1, &Token::RParen) {
-            return Err(self
-                .wrong("ON (..) is empty")
-                .hint("leave ON out for everything"));
+            return Err(self.wrong("ON (..) is empty").hint("leave ON out for everything"));
         }
         Ok(Some(self.parens(Self::object_selection)?))
     }
@@ -206,39 +186,18 @@ impl Cursor<'_> {
         }
         // A bare word before another name says what that is; before anything else it is itself the name.
         let words = if self.is("MATERIALIZED") { 2 } else { 1 };
-        let kind = if self.is_name_at(words) || self.is("TABLE") {
-            self.object_kind()
-        } else {
-            None
-        };
+        let kind = if self.is_name_at(words) || self.is("TABLE") { self.object_kind() } else { None };
         let kind = kind.unwrap_or(ObjectKind::Table);
-        let name_kind = if kind == ObjectKind::Function {
-            NameKind::Function
-        } else {
-            NameKind::Table
-        };
+        let name_kind = if kind == ObjectKind::Function { NameKind::Function } else { NameKind::Table };
         let name = self.name(name_kind)?;
         if self.is_token(&Token::Period) {
             return Err(self
                 .wrong("the objects in ON have no database of their own")
                 .hint("write the database before the label or after DATABASE"));
         }
-        let partitions = if kind == ObjectKind::Table {
-            self.partition_selection()?
-        } else {
-            None
-        };
-        let alias = if self.eat(&["AS"]) {
-            Some(self.new_name(name_kind)?)
-        } else {
-            None
-        };
-        Ok(ObjectSelection::Named(NamedObject {
-            kind,
-            name,
-            partitions,
-            alias,
-        }))
+        let partitions = if kind == ObjectKind::Table { self.partition_selection()? } else { None };
+        let alias = if self.eat(&["AS"]) { Some(self.new_name(name_kind)?) } else { None };
+        Ok(ObjectSelection::Named(NamedObject { kind, name, partitions, alias }))
     }
 
     fn object_kind(&mut self) -> Option<ObjectKind> {
@@ -254,8 +213,7 @@ impl Cursor<'_> {
 
     /// `[[TEMPORARY] PARTITION[S] (p, ..) | p]`
     fn partition_selection(&mut self) -> Parsed<Option<PartitionSelection>> {
-        let temporary = self.is("TEMPORARY")
-            && (self.is_at(1, "PARTITION") || self.is_at(1, "PARTITIONS"));
+        let temporary = self.is("TEMPORARY") && (self.is_at(1, "PARTITION") || self.is_at(1, "PARTITIONS"));
         if temporary {
             self.skip();
         }
@@ -289,15 +247,9 @@ impl Cursor<'_> {
             database = Some(self.name(NameKind::Database)?);
         }
         Ok(if backup {
-            Statement::CancelBackup {
-                database,
-                external_catalog,
-            }
+            Statement::CancelBackup { database, external_catalog }
         } else {
-            Statement::CancelRestore {
-                database,
-                external_catalog,
-            }
+            Statement::CancelRestore { database, external_catalog }
         })
     }
 
@@ -307,11 +259,7 @@ impl Cursor<'_> {
         self.want(&["ON"])?;
         let repository = self.name(NameKind::Repository)?;
         let force = self.eat(&["FORCE"]);
-        Ok(Statement::DropSnapshot {
-            label,
-            repository,
-            force,
-        })
+        Ok(Statement::DropSnapshot { label, repository, force })
     }
 
     /// `[WHERE ..]` of SHOW SNAPSHOT.
@@ -329,9 +277,7 @@ impl Cursor<'_> {
                     return if self.at_end() {
                         Ok(SnapshotFilter::Labels(labels))
                     } else {
-                        Err(self
-                            .wrong("SNAPSHOT IN (..) goes with nothing else")
-                            .hint(SNAPSHOT_SHAPE))
+                        Err(self.wrong("SNAPSHOT IN (..) goes with nothing else").hint(SNAPSHOT_SHAPE))
                     };
                 }
                 &mut label
@@ -341,10 +287,7 @@ impl Cursor<'_> {
                 return Err(self.expected("SNAPSHOT").hint(SNAPSHOT_SHAPE));
             };
             if slot.is_some() {
-                return Err(
-                    SqlError::syntax("the same is asked twice", at.line, at.column)
-                        .hint(SNAPSHOT_SHAPE),
-                );
+                return Err(SqlError::syntax("the same is asked twice", at.line, at.column).hint(SNAPSHOT_SHAPE));
             }
             if !self.eat_token(&Token::Eq) {
                 return Err(self.expected("=").hint(SNAPSHOT_SHAPE));
@@ -360,21 +303,15 @@ impl Cursor<'_> {
         match (label, timestamp) {
             (Some(label), Some(timestamp)) => Ok(SnapshotFilter::LabelAt { label, timestamp }),
             (Some(label), None) => Ok(SnapshotFilter::Label(label)),
-            (None, _) => Err(self
-                .wrong("TIMESTAMP needs a SNAPSHOT beside it")
-                .hint(SNAPSHOT_SHAPE)),
+            (None, _) => Err(self.wrong("TIMESTAMP needs a SNAPSHOT beside it").hint(SNAPSHOT_SHAPE)),
         }
     }
 
     fn snapshot_text(&mut self) -> Parsed<String> {
         let at = self.here();
-        let text = self
-            .string("a label or time")
-            .map_err(|error| error.hint(SNAPSHOT_SHAPE))?;
+        let text = self.string("a label or time").map_err(|error| error.hint(SNAPSHOT_SHAPE))?;
         if text.is_empty() {
-            return Err(
-                SqlError::syntax("the string is empty", at.line, at.column).hint(SNAPSHOT_SHAPE)
-            );
+            return Err(SqlError::syntax("the string is empty", at.line, at.column).hint(SNAPSHOT_SHAPE));
         }
         Ok(text)
     }

@@ -9,9 +9,7 @@ use crate::sql::cursor::{Cursor, Parsed, Rows, shorten};
 use crate::sql::error::SqlError;
 use crate::sql::names::NameKind;
 use crate::sql::scan::{Lexeme, Open, Place, Scanner, Span};
-use crate::sql::statement::{
-    AssignedValue, Assignment, Delete, Insert, InsertSource, ObjectName, Statement, Update,
-};
+use crate::sql::statement::{AssignedValue, Assignment, Delete, Insert, InsertSource, ObjectName, Statement, Update};
 use crate::sql::values::{CellKind, CellSpan, ValueRows};
 
 impl Cursor<'_> {
@@ -58,29 +56,18 @@ impl Cursor<'_> {
         let source = if let Some(rows) = self.take_rows() {
             let width = columns.as_ref().map(Vec::len);
             InsertSource::Values(value_rows(rows, width)?)
-        } else if self.is_token(&Token::LParen)
-            || ["SELECT", "WITH", "TABLE"].iter().any(|word| self.is(word))
-        {
+        } else if self.is_token(&Token::LParen) || ["SELECT", "WITH", "TABLE"].iter().any(|word| self.is(word)) {
             InsertSource::Query(self.query()?)
         } else {
             return Err(self.expected("VALUES or SELECT"));
         };
-        Ok(Statement::Insert(Box::new(Insert {
-            table,
-            partitions,
-            label,
-            columns,
-            properties,
-            source,
-        })))
+        Ok(Statement::Insert(Box::new(Insert { table, partitions, label, columns, properties, source })))
     }
 
     /// Whether the parenthesis that comes next begins a query rather than a list of columns.
     fn is_subquery(&self) -> bool {
         self.is_token_at(1, &Token::LParen)
-            || ["SELECT", "WITH", "VALUES", "TABLE"]
-                .iter()
-                .any(|word| self.is_at(1, word))
+            || ["SELECT", "WITH", "VALUES", "TABLE"].iter().any(|word| self.is_at(1, word))
     }
 
     /// `UPDATE ..`
@@ -93,11 +80,7 @@ impl Cursor<'_> {
             let at = cursor.here();
             let column = cursor.assigned_column(&table, alias.as_deref())?;
             if !seen.insert(column.to_lowercase()) {
-                return Err(SqlError::syntax(
-                    format!("column {column} is set twice"),
-                    at.line,
-                    at.column,
-                ));
+                return Err(SqlError::syntax(format!("column {column} is set twice"), at.line, at.column));
             }
             cursor.want_token(&Token::Eq)?;
             if cursor.is("WHERE") {
@@ -112,26 +95,14 @@ impl Cursor<'_> {
             };
             Ok(Assignment { column, value })
         })?;
-        let from = if self.eat(&["FROM"]) {
-            self.tables()?
-        } else {
-            Vec::new()
-        };
+        let from = if self.eat(&["FROM"]) { self.tables()? } else { Vec::new() };
         if !self.is("WHERE") {
-            return Err(self
-                .expected("WHERE")
-                .hint("write WHERE TRUE to update every row"));
+            return Err(self.expected("WHERE").hint("write WHERE TRUE to update every row"));
         }
         self.skip();
         let filter = self.expression()?;
         self.refuse_order()?;
-        Ok(Statement::Update(Box::new(Update {
-            table,
-            alias,
-            assignments,
-            from,
-            filter,
-        })))
+        Ok(Statement::Update(Box::new(Update { table, alias, assignments, from, filter })))
     }
 
     /// `c`, `t.c` or `alias.c`
@@ -140,11 +111,7 @@ impl Cursor<'_> {
             let at = self.here();
             let owner = self.name(NameKind::Table)?;
             if owner != alias.unwrap_or(&table.name) {
-                return Err(SqlError::syntax(
-                    format!("{owner} is not the table that is updated"),
-                    at.line,
-                    at.column,
-                ));
+                return Err(SqlError::syntax(format!("{owner} is not the table that is updated"), at.line, at.column));
             }
             self.skip();
         }
@@ -157,36 +124,21 @@ impl Cursor<'_> {
         self.want(&["FROM"])?;
         let (table, alias) = self.target("PARTITION")?;
         let partitions = self.partition_names()?;
-        let using = if self.eat(&["USING"]) {
-            self.tables()?
-        } else {
-            Vec::new()
-        };
+        let using = if self.eat(&["USING"]) { self.tables()? } else { Vec::new() };
         if !self.is("WHERE") {
-            return Err(self
-                .expected("WHERE")
-                .hint("use TRUNCATE TABLE to delete every row"));
+            return Err(self.expected("WHERE").hint("use TRUNCATE TABLE to delete every row"));
         }
         self.skip();
         let filter = self.expression()?;
         self.refuse_order()?;
-        Ok(Statement::Delete(Box::new(Delete {
-            table,
-            alias,
-            partitions,
-            using,
-            filter,
-        })))
+        Ok(Statement::Delete(Box::new(Delete { table, alias, partitions, using, filter })))
     }
 
     /// `t [[AS] alias]`; `next` is a word that may follow and is no alias.
     fn target(&mut self, next: &str) -> Parsed<(ObjectName, Option<String>)> {
         let table = self.object(NameKind::Table)?;
         let alias = if self.eat(&["AS"])
-            || (self.is_name_at(0)
-                && !self.is(next)
-                && !self.is("PARTITIONS")
-                && !self.is("TEMPORARY"))
+            || (self.is_name_at(0) && !self.is(next) && !self.is("PARTITIONS") && !self.is("TEMPORARY"))
         {
             Some(self.name(NameKind::Table)?)
         } else {
@@ -204,13 +156,9 @@ impl Cursor<'_> {
 }
 
 /// The rows after VALUES, which must be `width` wide if the statement lists its columns.
-pub(in crate::sql) fn value_rows(rows: Rows<'_>, width: Option<usize>) -> Parsed<ValueRows> {
+fn value_rows(rows: Rows<'_>, width: Option<usize>) -> Parsed<ValueRows> {
     if u32::try_from(rows.text.len()).is_err() {
-        return Err(SqlError::unsupported(
-            "the values are longer than 4 GiB",
-            rows.place.line,
-            rows.place.column,
-        ));
+        return Err(SqlError::unsupported("the values are longer than 4 GiB", rows.place.line, rows.place.column));
     }
     let mut walk = Walk {
         rows,
@@ -236,7 +184,7 @@ struct Walk<'a> {
     place: Place,
 }
 
-impl<'a> Walk<'a> {
+impl Walk<'_> {
     /// Reads all rows and says how wide they are.
     fn all(&mut self, width: Option<usize>) -> Parsed<usize> {
         let mut first_width = None;
@@ -250,17 +198,12 @@ impl<'a> Walk<'a> {
             if let Some(width) = width
                 && width != row_width
             {
-                return Err(self.error_at(
-                    open.start,
-                    format!("the row has {row_width} values for {width} columns"),
-                ));
+                return Err(self.error_at(open.start, format!("the row has {row_width} values for {width} columns")));
             }
             let first_width = *first_width.get_or_insert(row_width);
             if row_width != first_width {
-                return Err(self.error_at(
-                    open.start,
-                    format!("the row has {row_width} values, the first row has {first_width}"),
-                ));
+                return Err(self
+                    .error_at(open.start, format!("the row has {row_width} values, the first row has {first_width}")));
             }
             match self.next()? {
                 None => return Ok(row_width),
@@ -305,9 +248,7 @@ impl<'a> Walk<'a> {
         let mut next = None;
         if matches!(text, "-" | "+") {
             match self.next()? {
-                Some(number)
-                    if number.lexeme == Lexeme::Number && number.start == first.end =>
-                {
+                Some(number) if number.lexeme == Lexeme::Number && number.start == first.end => {
                     let start = if text == "-" { first.start } else { number.start };
                     literal = Span { start, ..number };
                 }
@@ -316,19 +257,13 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let kind = if next.is_some() {
-            None
-        } else {
-            self.literal(literal)
-        };
+        let kind = if next.is_some() { None } else { self.literal(literal) };
         let after = match next {
             Some(next) => next,
             None => self.next()?,
         };
         match (kind, after) {
-            (Some((kind, start, end)), Some(after))
-                if matches!(after.lexeme, Lexeme::Comma | Lexeme::Close) =>
-            {
+            (Some((kind, start, end)), Some(after)) if matches!(after.lexeme, Lexeme::Comma | Lexeme::Close) => {
                 self.push(kind, start, end);
                 Ok(after.lexeme)
             }
@@ -344,13 +279,9 @@ impl<'a> Walk<'a> {
             Lexeme::Number => Some((CellKind::Number, start, end)),
             Lexeme::Text(quote) => Some((CellKind::Text { quote }, start + 1, end - 1)),
             Lexeme::Word if text.eq_ignore_ascii_case("NULL") => Some((CellKind::Null, start, end)),
-            Lexeme::Word if text.eq_ignore_ascii_case("DEFAULT") => {
-                Some((CellKind::Default, start, end))
-            }
+            Lexeme::Word if text.eq_ignore_ascii_case("DEFAULT") => Some((CellKind::Default, start, end)),
             Lexeme::Word if text.eq_ignore_ascii_case("TRUE") => Some((CellKind::True, start, end)),
-            Lexeme::Word if text.eq_ignore_ascii_case("FALSE") => {
-                Some((CellKind::False, start, end))
-            }
+            Lexeme::Word if text.eq_ignore_ascii_case("FALSE") => Some((CellKind::False, start, end)),
             Lexeme::Prefixed | Lexeme::Hex => {
                 let hex = text
                     .strip_prefix(['x', 'X'])
@@ -407,7 +338,7 @@ impl<'a> Walk<'a> {
             let before = self.rows.text.get(self.counted..first.start);
             self.place = self.place.after(before.unwrap_or_default());
             self.counted = first.start;
-            crate::sql::expression_at(text, self.place)?;
+            crate::sql::expression_at(text, self.place, "the end of the value")?;
             self.checked = text;
         }
         self.push(CellKind::Expression, first.start, end);
@@ -417,17 +348,11 @@ impl<'a> Walk<'a> {
     fn push(&mut self, kind: CellKind, start: usize, end: usize) {
         // Both fit: the whole text does.
         let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        self.cells.push(CellSpan {
-            start: number(start),
-            len: number(end.saturating_sub(start)),
-            kind,
-        });
+        self.cells.push(CellSpan { start: number(start), len: number(end.saturating_sub(start)), kind });
     }
 
     fn next(&mut self) -> Parsed<Option<Span>> {
-        self.scanner
-            .next_solid()
-            .map_err(|Open { what, start }| self.error_at(start, what.describe()))
+        self.scanner.next_solid().map_err(|Open { what, start }| self.error_at(start, what.describe()))
     }
 
     fn is_word(&self, span: Span, word: &str) -> bool {
@@ -435,10 +360,7 @@ impl<'a> Walk<'a> {
     }
 
     fn error_at(&self, start: usize, message: impl Into<String>) -> SqlError {
-        let place = self
-            .rows
-            .place
-            .after(self.rows.text.get(..start).unwrap_or_default());
+        let place = self.rows.place.after(self.rows.text.get(..start).unwrap_or_default());
         SqlError::syntax(message, place.line, place.column)
     }
 

@@ -9,8 +9,6 @@ mod show;
 mod table;
 mod types;
 
-pub(super) use data::value_rows;
-
 use sqlparser::ast;
 use sqlparser::tokenizer::Token;
 
@@ -20,17 +18,48 @@ use super::statement::{Explain, ExplainMode, Statement};
 
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
-    "ALTER", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP",
-    "EXPLAIN", "INSERT", "KILL", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE",
-    "UPDATE", "USE", "VALUES", "WITH",
+    "ALTER", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
+    "INSERT", "KILL", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE", "UPDATE", "USE", "VALUES",
+    "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
 const FOREIGN: &[&str] = &[
-    "ADMIN", "ANALYZE", "CALL", "CHECK", "CLEAN", "DEALLOCATE", "DO", "EXECUTE", "EXPORT", "FLUSH", "GRANT",
-    "HANDLER", "HELP", "INSTALL", "LOAD", "LOCK", "MERGE", "OPTIMIZE", "PAUSE", "PREPARE", "PURGE",
-    "RECOVER", "REFRESH", "RELEASE", "RENAME", "REPLACE", "RESUME", "REVOKE", "SAVEPOINT", "STOP", "SUBMIT",
-    "SYNC", "UNINSTALL", "UNLOCK", "XA",
+    "ADMIN",
+    "ANALYZE",
+    "CALL",
+    "CHECK",
+    "CLEAN",
+    "DEALLOCATE",
+    "DO",
+    "EXECUTE",
+    "EXPORT",
+    "FLUSH",
+    "GRANT",
+    "HANDLER",
+    "HELP",
+    "INSTALL",
+    "LOAD",
+    "LOCK",
+    "MERGE",
+    "OPTIMIZE",
+    "PAUSE",
+    "PREPARE",
+    "PURGE",
+    "RECOVER",
+    "REFRESH",
+    "RELEASE",
+    "RENAME",
+    "REPLACE",
+    "RESUME",
+    "REVOKE",
+    "SAVEPOINT",
+    "STOP",
+    "SUBMIT",
+    "SYNC",
+    "UNINSTALL",
+    "UNLOCK",
+    "XA",
 ];
 
 impl Cursor<'_> {
@@ -95,10 +124,7 @@ impl Cursor<'_> {
         if self.eat(&["DATABASE"]) || self.eat(&["SCHEMA"]) {
             let if_not_exists = self.eat(&["IF", "NOT", "EXISTS"]);
             let name = self.new_name(NameKind::Database)?;
-            return Ok(Statement::CreateDatabase {
-                if_not_exists,
-                name,
-            });
+            return Ok(Statement::CreateDatabase { if_not_exists, name });
         }
         if self.is("REPOSITORY") || (self.is("READ") && self.is_at(1, "ONLY")) {
             return self.create_repository();
@@ -118,21 +144,13 @@ impl Cursor<'_> {
             let if_exists = self.eat(&["IF", "EXISTS"]);
             let name = self.name(NameKind::Database)?;
             let force = self.eat(&["FORCE"]);
-            return Ok(Statement::DropDatabase {
-                if_exists,
-                name,
-                force,
-            });
+            return Ok(Statement::DropDatabase { if_exists, name, force });
         }
         if self.eat(&["TABLE"]) {
             let if_exists = self.eat(&["IF", "EXISTS"]);
             let name = self.object(NameKind::Table)?;
             let force = self.eat(&["FORCE"]);
-            return Ok(Statement::DropTable {
-                if_exists,
-                name,
-                force,
-            });
+            return Ok(Statement::DropTable { if_exists, name, force });
         }
         if self.eat(&["REPOSITORY"]) {
             let name = self.name(NameKind::Repository)?;
@@ -147,9 +165,32 @@ impl Cursor<'_> {
     /// An error for CREATE, DROP or ALTER of what there is none of.
     fn unsupported_object(&self, verb: &str, known: &str) -> super::SqlError {
         const OBJECTS: &[&str] = &[
-            "ANALYZE", "CATALOG", "EVENT", "EXTERNAL", "FILE", "FUNCTION", "GLOBAL", "INDEX", "LOAD",
-            "MATERIALIZED", "OR", "PIPE", "PROCEDURE", "RESOURCE", "ROLE", "ROUTINE", "SECURITY", "SERVER",
-            "STORAGE", "SYSTEM", "TASK", "TRIGGER", "UNIQUE", "USER", "VIEW", "WAREHOUSE",
+            "ANALYZE",
+            "CATALOG",
+            "EVENT",
+            "EXTERNAL",
+            "FILE",
+            "FUNCTION",
+            "GLOBAL",
+            "INDEX",
+            "LOAD",
+            "MATERIALIZED",
+            "OR",
+            "PIPE",
+            "PROCEDURE",
+            "RESOURCE",
+            "ROLE",
+            "ROUTINE",
+            "SECURITY",
+            "SERVER",
+            "STORAGE",
+            "SYSTEM",
+            "TASK",
+            "TRIGGER",
+            "UNIQUE",
+            "USER",
+            "VIEW",
+            "WAREHOUSE",
         ];
         match self.bare_word().map(str::to_ascii_uppercase) {
             Some(word) if OBJECTS.contains(&word.as_str()) => {
@@ -178,11 +219,7 @@ impl Cursor<'_> {
             return Ok(Statement::Explain(Explain { mode, statement }));
         }
         let table = self.object(NameKind::Table)?;
-        let column = if self.at_end() {
-            None
-        } else {
-            Some(self.name(NameKind::Column)?)
-        };
+        let column = if self.at_end() { None } else { Some(self.name(NameKind::Column)?) };
         Ok(Statement::Describe { table, column })
     }
 
@@ -200,19 +237,11 @@ fn close(known: &str, written: &str) -> bool {
     if known.len().abs_diff(written.len()) > 1 || written.len() < 3 {
         return false;
     }
-    let same = known
-        .iter()
-        .zip(written)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let same = known.iter().zip(written).take_while(|(a, b)| a == b).count();
     let rest = |word: &'_ [u8], skip: usize| word.get(same + skip..).unwrap_or_default().to_vec();
-    if rest(known, 1) == rest(written, 1)
-        || rest(known, 0) == rest(written, 1)
-        || rest(known, 1) == rest(written, 0)
-    {
+    if rest(known, 1) == rest(written, 1) || rest(known, 0) == rest(written, 1) || rest(known, 1) == rest(written, 0) {
         return true;
     }
     let swapped = |word: &[u8]| [word.get(same + 1).copied(), word.get(same).copied()];
-    swapped(known) == [written.get(same).copied(), written.get(same + 1).copied()]
-        && rest(known, 2) == rest(written, 2)
+    swapped(known) == [written.get(same).copied(), written.get(same + 1).copied()] && rest(known, 2) == rest(written, 2)
 }

@@ -6,8 +6,8 @@ use crate::sql::cursor::{Cursor, Parsed};
 use crate::sql::error::SqlError;
 use crate::sql::names::NameKind;
 use crate::sql::statement::{
-    AddPartitions, BoundValue, IntervalUnit, ListPartition, PartitionBy, PartitionItem,
-    PartitionSeries, Properties, RangeBounds, RangePartition, SeriesStep,
+    AddPartitions, BoundValue, IntervalUnit, ListPartition, PartitionBy, PartitionItem, PartitionSeries, Properties,
+    RangeBounds, RangePartition, SeriesStep,
 };
 
 impl Cursor<'_> {
@@ -18,10 +18,7 @@ impl Cursor<'_> {
             let columns = self.names(NameKind::Column)?;
             let width = columns.len();
             let partitions = self.partition_list(|cursor| cursor.range_item(width))?;
-            return Ok(PartitionBy::Range {
-                columns,
-                partitions,
-            });
+            return Ok(PartitionBy::Range { columns, partitions });
         }
         if self.eat(&["LIST"]) {
             let columns = self.names(NameKind::Column)?;
@@ -31,10 +28,7 @@ impl Cursor<'_> {
                 let (if_not_exists, name) = cursor.new_partition()?;
                 cursor.list_partition(if_not_exists, name, Some(width))
             })?;
-            return Ok(PartitionBy::List {
-                columns,
-                partitions,
-            });
+            return Ok(PartitionBy::List { columns, partitions });
         }
         let expression = self.is_token(&Token::LParen) || self.is_name_at(0);
         if expression {
@@ -46,10 +40,7 @@ impl Cursor<'_> {
     }
 
     /// `[(item, ..)]`; the parentheses may be empty.
-    fn partition_list<T>(
-        &mut self,
-        item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    fn partition_list<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         if !self.is_token(&Token::LParen) {
             return Ok(Vec::new());
         }
@@ -104,12 +95,7 @@ impl Cursor<'_> {
     }
 
     /// `VALUES LESS THAN ..` or `VALUES [..)`
-    fn range_partition(
-        &mut self,
-        if_not_exists: bool,
-        name: String,
-        width: Option<usize>,
-    ) -> Parsed<RangePartition> {
+    fn range_partition(&mut self, if_not_exists: bool, name: String, width: Option<usize>) -> Parsed<RangePartition> {
         self.want(&["VALUES"])?;
         let bounds = if self.eat(&["LESS"]) {
             self.want(&["THAN"])?;
@@ -137,20 +123,11 @@ impl Cursor<'_> {
             return Err(self.expected("LESS THAN or ["));
         };
         let properties = self.partition_properties()?;
-        Ok(RangePartition {
-            if_not_exists,
-            name,
-            bounds,
-            properties,
-        })
+        Ok(RangePartition { if_not_exists, name, bounds, properties })
     }
 
     fn partition_properties(&mut self) -> Parsed<Properties> {
-        if self.is_token(&Token::LParen) {
-            self.property_list()
-        } else {
-            Ok(Properties::new())
-        }
+        if self.is_token(&Token::LParen) { self.property_list() } else { Ok(Properties::new()) }
     }
 
     /// `(value, ..)`, at most as many as the table has partition columns.
@@ -158,11 +135,7 @@ impl Cursor<'_> {
         let at = self.here();
         let values = self.parens(Self::bound_value)?;
         if width.is_some_and(|width| values.len() > width) {
-            return Err(SqlError::syntax(
-                "there are more values than partition columns",
-                at.line,
-                at.column,
-            ));
+            return Err(SqlError::syntax("there are more values than partition columns", at.line, at.column));
         }
         Ok(values)
     }
@@ -242,12 +215,7 @@ impl Cursor<'_> {
     }
 
     /// `VALUES IN ("a", "b")` or `VALUES IN (("a", "b"), ..)`
-    fn list_partition(
-        &mut self,
-        if_not_exists: bool,
-        name: String,
-        width: Option<usize>,
-    ) -> Parsed<ListPartition> {
+    fn list_partition(&mut self, if_not_exists: bool, name: String, width: Option<usize>) -> Parsed<ListPartition> {
         self.want(&["VALUES", "IN"])?;
         let mut found = width;
         let values = self.parens(|cursor| {
@@ -267,12 +235,7 @@ impl Cursor<'_> {
             }
         })?;
         let properties = self.partition_properties()?;
-        Ok(ListPartition {
-            if_not_exists,
-            name,
-            values,
-            properties,
-        })
+        Ok(ListPartition { if_not_exists, name, values, properties })
     }
 
     fn list_value(&mut self) -> Parsed<Option<String>> {

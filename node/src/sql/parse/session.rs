@@ -24,11 +24,7 @@ impl Cursor<'_> {
     fn set_item(&mut self) -> Parsed<SetItem> {
         if self.eat(&["NAMES"]) {
             let charset = self.charset()?;
-            let collation = if self.eat(&["COLLATE"]) {
-                self.charset()?
-            } else {
-                None
-            };
+            let collation = if self.eat(&["COLLATE"]) { self.charset()? } else { None };
             return Ok(SetItem::Names { charset, collation });
         }
         if self.eat(&["CHARACTER", "SET"]) || self.eat(&["CHARSET"]) {
@@ -58,17 +54,11 @@ impl Cursor<'_> {
                 _ => None,
             };
             let (scope, name) = match scope {
-                Some(scope) if self.eat_token(&Token::Period) => {
-                    (scope, self.name(NameKind::Variable)?.to_lowercase())
-                }
+                Some(scope) if self.eat_token(&Token::Period) => (scope, self.name(NameKind::Variable)?.to_lowercase()),
                 _ => (Scope::Session, name),
             };
             if name.is_empty() {
-                return Err(SqlError::syntax(
-                    "@@ without a variable's name",
-                    at.line,
-                    at.column,
-                ));
+                return Err(SqlError::syntax("@@ without a variable's name", at.line, at.column));
             }
             return self.variable(scope, name);
         }
@@ -101,11 +91,7 @@ impl Cursor<'_> {
     }
 
     fn want_assignment(&mut self) -> Parsed<()> {
-        if self.eat_token(&Token::Eq) || self.eat_token(&Token::Assignment) {
-            Ok(())
-        } else {
-            Err(self.expected("="))
-        }
+        if self.eat_token(&Token::Eq) || self.eat_token(&Token::Assignment) { Ok(()) } else { Err(self.expected("=")) }
     }
 
     /// A character set or collation: a word, a string or DEFAULT.
@@ -139,10 +125,7 @@ impl Cursor<'_> {
             if self.eat(&["NULL"]) {
                 return Ok(SetValue::Null);
             }
-            let word = self
-                .bare_word()
-                .filter(|word| !word.starts_with('@'))
-                .map(ToOwned::to_owned);
+            let word = self.bare_word().filter(|word| !word.starts_with('@')).map(ToOwned::to_owned);
             if let Some(word) = word {
                 self.skip();
                 return Ok(SetValue::Word(word));
@@ -183,11 +166,7 @@ impl Cursor<'_> {
                 return Err(self.expected("ISOLATION LEVEL, READ ONLY or READ WRITE"));
             }
             if !self.eat_token(&Token::Comma) {
-                return Ok(SetItem::Transaction {
-                    scope,
-                    isolation,
-                    read_only,
-                });
+                return Ok(SetItem::Transaction { scope, isolation, read_only });
             }
         }
     }
@@ -226,11 +205,7 @@ impl Cursor<'_> {
         if !self.eat(&["NO", "RELEASE"]) && self.is("RELEASE") {
             return Err(self.unsupported("RELEASE is not supported"));
         }
-        Ok(if commit {
-            Statement::Commit
-        } else {
-            Statement::Rollback
-        })
+        Ok(if commit { Statement::Commit } else { Statement::Rollback })
     }
 
     /// `KILL ..`
@@ -243,16 +218,11 @@ impl Cursor<'_> {
         let id = if self.is_string() {
             let at = self.here();
             let text = self.string("a connection's number")?;
-            text.parse().map_err(|_not_a_number| {
-                SqlError::syntax("a connection's number is a number", at.line, at.column)
-            })?
+            text.parse()
+                .map_err(|_not_a_number| SqlError::syntax("a connection's number is a number", at.line, at.column))?
         } else {
             self.number("a connection's number")?
         };
-        Ok(Statement::Kill(if query {
-            Kill::Query(id)
-        } else {
-            Kill::Connection(id)
-        }))
+        Ok(Statement::Kill(if query { Kill::Query(id) } else { Kill::Connection(id) }))
     }
 }

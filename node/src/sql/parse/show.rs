@@ -9,11 +9,53 @@ use crate::sql::statement::{Filter, ObjectName, Scope, Show, Statement};
 
 /// What there is none of, but is asked for by name elsewhere.
 const FOREIGN: &[&str] = &[
-    "ALTER", "ANALYZE", "AUTHENTICATION", "BASE", "BINARY", "BROKER", "COMPUTE", "DATA", "DELETE", "DYNAMIC",
-    "ENGINE", "EXPORT", "FILE", "FUNCTION", "FUNCTIONS", "HISTOGRAM", "MASTER", "MATERIALIZED", "OPEN",
-    "PIPES", "PROC", "PROCEDURE", "PROFILELIST", "PROFILES", "PROPERTY", "REPLICA", "RESOURCE", "RESOURCES",
-    "ROLES", "ROLLUP", "ROUTINE", "RUNNING", "SLAVE", "SMALL", "STATS", "STORAGE", "STREAM", "SYNC",
-    "TABLET", "TABLETS", "TEMPORARY", "TRANSACTION", "TYPES", "USER", "USERS", "VIEW", "WAREHOUSES",
+    "ALTER",
+    "ANALYZE",
+    "AUTHENTICATION",
+    "BASE",
+    "BINARY",
+    "BROKER",
+    "COMPUTE",
+    "DATA",
+    "DELETE",
+    "DYNAMIC",
+    "ENGINE",
+    "EXPORT",
+    "FILE",
+    "FUNCTION",
+    "FUNCTIONS",
+    "HISTOGRAM",
+    "MASTER",
+    "MATERIALIZED",
+    "OPEN",
+    "PIPES",
+    "PROC",
+    "PROCEDURE",
+    "PROFILELIST",
+    "PROFILES",
+    "PROPERTY",
+    "REPLICA",
+    "RESOURCE",
+    "RESOURCES",
+    "ROLES",
+    "ROLLUP",
+    "ROUTINE",
+    "RUNNING",
+    "SLAVE",
+    "SMALL",
+    "STATS",
+    "STORAGE",
+    "STREAM",
+    "SYNC",
+    "TABLET",
+    "TABLETS",
+    "TEMPORARY",
+    "TRANSACTION",
+    "TYPES",
+    "USER",
+    "USERS",
+    "VIEW",
+    "WAREHOUSES",
 ];
 
 impl Cursor<'_> {
@@ -43,26 +85,26 @@ impl Cursor<'_> {
             }
             "TABLE" => {
                 self.want(&["TABLE", "STATUS"])?;
-                let database = self.from_database()?;
+                let database = self.in_database()?;
                 let filter = self.filter()?;
                 Ok(Show::TableStatus { database, filter })
             }
             "INDEX" | "INDEXES" | "KEYS" => {
                 self.skip();
-                let table = self.from_table()?;
+                let table = self.of_table()?;
                 self.optional_where()?;
                 Ok(Show::Index { table })
             }
             "PARTITIONS" => {
                 self.skip();
-                let table = self.from_table()?;
+                let table = self.of_table()?;
                 let filter = self.optional_where()?;
                 Ok(Show::Partitions { table, filter })
             }
             "CREATE" => self.show_create(),
             "LOAD" => {
                 self.skip();
-                let database = self.from_database()?;
+                let database = self.in_database()?;
                 let filter = self.optional_where()?;
                 Ok(Show::Load { database, filter })
             }
@@ -72,13 +114,13 @@ impl Cursor<'_> {
             }
             "BACKUP" => {
                 self.skip();
-                let database = self.from_database()?;
+                let database = self.in_database()?;
                 let filter = self.filter()?;
                 Ok(Show::Backup { database, filter })
             }
             "RESTORE" => {
                 self.skip();
-                let database = self.from_database()?;
+                let database = self.in_database()?;
                 let filter = self.filter()?;
                 Ok(Show::Restore { database, filter })
             }
@@ -96,22 +138,14 @@ impl Cursor<'_> {
     /// What may have FULL before it.
     fn show_full(&mut self, full: bool) -> Parsed<Show> {
         if self.eat(&["TABLES"]) {
-            let database = self.from_database()?;
+            let database = self.in_database()?;
             let filter = self.filter()?;
-            return Ok(Show::Tables {
-                full,
-                database,
-                filter,
-            });
+            return Ok(Show::Tables { full, database, filter });
         }
         if self.eat_one(&["COLUMNS", "FIELDS"]).is_some() {
-            let table = self.from_table()?;
+            let table = self.of_table()?;
             let filter = self.filter()?;
-            return Ok(Show::Columns {
-                full,
-                table,
-                filter,
-            });
+            return Ok(Show::Columns { full, table, filter });
         }
         if self.eat(&["PROCESSLIST"]) {
             return Ok(Show::ProcessList { full });
@@ -214,13 +248,9 @@ impl Cursor<'_> {
             }
             "TRIGGERS" | "EVENTS" => {
                 self.skip();
-                self.from_database()?;
+                self.in_database()?;
                 self.filter()?;
-                Ok(if word == "EVENTS" {
-                    Show::Events
-                } else {
-                    Show::Triggers
-                })
+                Ok(if word == "EVENTS" { Show::Events } else { Show::Triggers })
             }
             "CATALOGS" => {
                 self.skip();
@@ -234,15 +264,13 @@ impl Cursor<'_> {
                 self.skip();
                 Ok(Show::Frontends)
             }
-            _ if FOREIGN.contains(&word) => {
-                Err(self.unsupported(format!("SHOW {word} is not supported")))
-            }
+            _ if FOREIGN.contains(&word) => Err(self.unsupported(format!("SHOW {word} is not supported"))),
             _ => Err(self.expected("what to show")),
         }
     }
 
     /// `[(FROM | IN) d]`
-    fn from_database(&mut self) -> Parsed<Option<String>> {
+    fn in_database(&mut self) -> Parsed<Option<String>> {
         if self.eat_one(&["FROM", "IN"]).is_none() {
             return Ok(None);
         }
@@ -258,7 +286,7 @@ impl Cursor<'_> {
     }
 
     /// `(FROM | IN) t [(FROM | IN) d]`
-    fn from_table(&mut self) -> Parsed<ObjectName> {
+    fn of_table(&mut self) -> Parsed<ObjectName> {
         if self.eat_one(&["FROM", "IN"]).is_none() {
             return Err(self.expected("FROM"));
         }
@@ -267,7 +295,7 @@ impl Cursor<'_> {
             if table.database.is_some() {
                 return Err(self.wrong("the database is written twice"));
             }
-            table.database = self.from_database()?;
+            table.database = self.in_database()?;
         }
         Ok(table)
     }
@@ -281,11 +309,7 @@ impl Cursor<'_> {
     }
 
     fn optional_where(&mut self) -> Parsed<Option<Box<ast::Expr>>> {
-        if self.eat(&["WHERE"]) {
-            Ok(Some(self.expression()?))
-        } else {
-            Ok(None)
-        }
+        if self.eat(&["WHERE"]) { Ok(Some(self.expression()?)) } else { Ok(None) }
     }
 
     /// `[LIMIT [n,] m]`
@@ -319,11 +343,7 @@ impl Cursor<'_> {
             }
         };
         if self.eat_token(&Token::AtSign) {
-            let host = if self.is_string() {
-                self.string("a host")?
-            } else {
-                self.name(NameKind::User)?
-            };
+            let host = if self.is_string() { self.string("a host")? } else { self.name(NameKind::User)? };
             return Ok(Some(format!("{user}@{host}")));
         }
         Ok(Some(user))

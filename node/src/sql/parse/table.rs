@@ -8,8 +8,8 @@ use crate::sql::cursor::{Cursor, Parsed};
 use crate::sql::error::SqlError;
 use crate::sql::names::NameKind;
 use crate::sql::statement::{
-    Aggregate, ColumnDef, CreateTable, CreateTableAs, CreateTableLike, DefaultClause, Distribution,
-    KeyClause, KeyModel, PartitionBy, Properties, Statement,
+    Aggregate, ColumnDef, CreateTable, CreateTableAs, CreateTableLike, DefaultClause, Distribution, KeyClause,
+    KeyModel, PartitionBy, Properties, Statement,
 };
 
 /// What may follow a table's columns.
@@ -38,18 +38,10 @@ impl Cursor<'_> {
         let name = self.new_object(NameKind::Table)?;
         if self.eat(&["LIKE"]) {
             let like = self.object(NameKind::Table)?;
-            return Ok(Statement::CreateTableLike(CreateTableLike {
-                if_not_exists,
-                name,
-                like,
-            }));
+            return Ok(Statement::CreateTableLike(CreateTableLike { if_not_exists, name, like }));
         }
         let columns_at = self.here();
-        let columns = if self.is_token(&Token::LParen) {
-            Some(self.columns()?)
-        } else {
-            None
-        };
+        let columns = if self.is_token(&Token::LParen) { Some(self.columns()?) } else { None };
         let options = self.table_options()?;
         let as_query = self.eat(&["AS"]) || self.is("SELECT") || self.is("WITH");
         if as_query {
@@ -100,8 +92,8 @@ impl Cursor<'_> {
     }
 
     fn columns(&mut self) -> Parsed<Columns> {
-        let only_names = self.is_name_at(1)
-            && (self.is_token_at(2, &Token::Comma) || self.is_token_at(2, &Token::RParen));
+        let only_names =
+            self.is_name_at(1) && (self.is_token_at(2, &Token::Comma) || self.is_token_at(2, &Token::RParen));
         if only_names {
             return Ok(Columns::Named(self.names(NameKind::Column)?));
         }
@@ -110,11 +102,7 @@ impl Cursor<'_> {
             let at = cursor.here();
             let column = cursor.column()?;
             if !seen.insert(column.name.to_lowercase()) {
-                return Err(SqlError::syntax(
-                    format!("column {} is defined twice", column.name),
-                    at.line,
-                    at.column,
-                ));
+                return Err(SqlError::syntax(format!("column {} is defined twice", column.name), at.line, at.column));
             }
             Ok(column)
         })?;
@@ -137,20 +125,11 @@ impl Cursor<'_> {
         }
         let name = self.new_name(NameKind::Column)?;
         let data_type = self.data_type()?;
-        let mut column = ColumnDef {
-            name,
-            data_type,
-            key: false,
-            aggregate: None,
-            nullable: None,
-            default: None,
-            comment: None,
-        };
+        let mut column =
+            ColumnDef { name, data_type, key: false, aggregate: None, nullable: None, default: None, comment: None };
         loop {
             let at = self.here();
-            let twice = |what: &str| {
-                SqlError::syntax(format!("{what} is given twice"), at.line, at.column)
-            };
+            let twice = |what: &str| SqlError::syntax(format!("{what} is given twice"), at.line, at.column);
             if self.eat(&["KEY"]) {
                 if column.key {
                     return Err(twice("KEY"));
@@ -188,9 +167,7 @@ impl Cursor<'_> {
     /// Errors for what MySQL has after a column's type and there is none of here.
     fn refuse_column_option(&self) -> Parsed<()> {
         if self.is("AUTO_INCREMENT") {
-            return Err(self
-                .unsupported("AUTO_INCREMENT is not supported")
-                .hint("give the values when loading"));
+            return Err(self.unsupported("AUTO_INCREMENT is not supported").hint("give the values when loading"));
         }
         if self.is("AS") || self.is("GENERATED") {
             return Err(self.unsupported("generated columns are not supported"));
@@ -204,9 +181,7 @@ impl Cursor<'_> {
             return Err(self.unsupported("constraints are not supported"));
         }
         if self.is("CHARSET") || self.is("CHARACTER") || self.is("COLLATE") {
-            return Err(self
-                .unsupported("character sets of columns are not supported")
-                .hint("text is always UTF-8"));
+            return Err(self.unsupported("character sets of columns are not supported").hint("text is always UTF-8"));
         }
         Ok(())
     }
@@ -265,9 +240,7 @@ impl Cursor<'_> {
         let mut options = TableOptions::default();
         loop {
             let at = self.here();
-            let twice = |what: &str| {
-                SqlError::syntax(format!("{what} is given twice"), at.line, at.column)
-            };
+            let twice = |what: &str| SqlError::syntax(format!("{what} is given twice"), at.line, at.column);
             if self.eat(&["ENGINE"]) {
                 self.engine()?;
                 if options.engine.replace(()).is_some() {
@@ -318,9 +291,7 @@ impl Cursor<'_> {
             return Ok(());
         }
         if self.bare_word().is_some() || self.is_string() {
-            return Err(self
-                .unsupported("the only engine is OLAP")
-                .hint("leave ENGINE out or write ENGINE = OLAP"));
+            return Err(self.unsupported("the only engine is OLAP").hint("leave ENGINE out or write ENGINE = OLAP"));
         }
         Err(self.expected("OLAP"))
     }
@@ -363,11 +334,7 @@ impl Cursor<'_> {
         }
         let at = self.here();
         match self.number::<u32>("the number of buckets")? {
-            0 => Err(SqlError::syntax(
-                "there must be at least one bucket",
-                at.line,
-                at.column,
-            )),
+            0 => Err(SqlError::syntax("there must be at least one bucket", at.line, at.column)),
             buckets => Ok(Some(buckets)),
         }
     }

@@ -68,10 +68,9 @@ impl Cursor<'_> {
         }
         let wrong = |message: String| SqlError::syntax(message, at.line, at.column);
         match word.as_str() {
-            "DECIMAL" | "NUMERIC" | "DECIMALV2" | "DECIMALV3" => self.decimal(38),
+            "DECIMAL" | "NUMERIC" | "DECIMALV2" | "DECIMALV3" | "DECIMAL128" => self.decimal(38),
             "DECIMAL32" => self.decimal(9),
             "DECIMAL64" => self.decimal(18),
-            "DECIMAL128" => self.decimal(38),
             "CHAR" | "CHARACTER" => {
                 self.skip();
                 let length = self.length(1)?;
@@ -84,9 +83,7 @@ impl Cursor<'_> {
                 self.skip();
                 let length = self.length(VARCHAR_PLAIN)?;
                 if !(1..=VARCHAR_MAX).contains(&length) {
-                    return Err(wrong(format!(
-                        "VARCHAR is 1 to {VARCHAR_MAX} long, not {length}"
-                    )));
+                    return Err(wrong(format!("VARCHAR is 1 to {VARCHAR_MAX} long, not {length}")));
                 }
                 Ok(DataType::Varchar(length))
             }
@@ -94,20 +91,14 @@ impl Cursor<'_> {
                 self.skip();
                 let length = self.length(VARCHAR_MAX)?;
                 if !(1..=VARCHAR_MAX).contains(&length) {
-                    return Err(wrong(format!(
-                        "{word} is 1 to {VARCHAR_MAX} long, not {length}"
-                    )));
+                    return Err(wrong(format!("{word} is 1 to {VARCHAR_MAX} long, not {length}")));
                 }
                 Ok(DataType::Varbinary(length))
             }
-            "TIMESTAMP" => Err(self
-                .unsupported("the type TIMESTAMP is not supported")
-                .hint("use DATETIME")),
-            "ARRAY" | "MAP" | "STRUCT" | "JSON" | "BITMAP" | "HLL" | "PERCENTILE" | "TIME"
-            | "YEAR" | "ENUM" | "BLOB" | "BIT" | "VARIANT" | "MEDIUMINT" | "REAL" | "UUID"
-            | "LONGTEXT" | "MEDIUMTEXT" | "TINYTEXT" | "LONGBLOB" => Err(self
-                .unsupported(format!("the type {word} is not supported"))
-                .hint(SUPPORTED)),
+            "TIMESTAMP" => Err(self.unsupported("the type TIMESTAMP is not supported").hint("use DATETIME")),
+            "ARRAY" | "MAP" | "STRUCT" | "JSON" | "BITMAP" | "HLL" | "PERCENTILE" | "TIME" | "YEAR" | "ENUM"
+            | "BLOB" | "BIT" | "VARIANT" | "MEDIUMINT" | "REAL" | "UUID" | "LONGTEXT" | "MEDIUMTEXT" | "TINYTEXT"
+            | "LONGBLOB" => Err(self.unsupported(format!("the type {word} is not supported")).hint(SUPPORTED)),
             _ => Err(self.expected("a type").hint(SUPPORTED)),
         }
     }
@@ -133,11 +124,7 @@ impl Cursor<'_> {
     }
 
     fn length(&mut self, otherwise: u32) -> Parsed<u32> {
-        Ok(self
-            .type_arguments(1)?
-            .first()
-            .copied()
-            .unwrap_or(otherwise))
+        Ok(self.type_arguments(1)?.first().copied().unwrap_or(otherwise))
     }
 
     /// `[(n, ..)]`, at most `most` numbers.
@@ -148,11 +135,7 @@ impl Cursor<'_> {
         let at = self.here();
         let arguments = self.parens(|cursor| cursor.number("a type's argument"))?;
         if arguments.len() > most {
-            return Err(SqlError::syntax(
-                format!("the type takes at most {most} in parentheses"),
-                at.line,
-                at.column,
-            ));
+            return Err(SqlError::syntax(format!("the type takes at most {most} in parentheses"), at.line, at.column));
         }
         Ok(arguments)
     }

@@ -138,9 +138,6 @@ pub enum SnapshotFilter {
 impl Backup {
     /// The label as `db.label` when a database is known.
     pub fn qualified_label(&self) -> ObjectName {
-        ObjectName {
-            database: self.database.clone(),
-            name: self.label.clone(),
-        }
+        ObjectName { database: self.database.clone(), name: self.label.clone() }
     }
 }

@@ -14,17 +14,16 @@ use std::collections::BTreeMap;
 use sqlparser::ast;
 
 pub use backup::{
-    Backup, CatalogName, Catalogs, CreateRepository, NamedObject, ObjectKind, ObjectSelection,
-    PartitionSelection, Restore, SnapshotFilter,
+    Backup, CatalogName, Catalogs, CreateRepository, NamedObject, ObjectKind, ObjectSelection, PartitionSelection,
+    Restore, SnapshotFilter,
 };
-pub use data::{Assignment, AssignedValue, Delete, Insert, InsertSource, Update};
+pub use data::{AssignedValue, Assignment, Delete, Insert, InsertSource, Update};
 pub use session::{Explain, ExplainMode, Kill, Scope, SetItem, SetValue};
 pub use show::{Filter, Show};
 pub use table::{
-    AddPartitions, Aggregate, AlterAction, AlterTable, BoundValue, ColumnDef, CreateTable,
-    CreateTableAs, CreateTableLike, DataType, DefaultClause, Distribution, IntervalUnit,
-    KeyClause, KeyModel, ListPartition, PartitionBy, PartitionItem, PartitionSeries, RangeBounds,
-    RangePartition, SeriesStep,
+    AddPartitions, Aggregate, AlterAction, AlterTable, BoundValue, ColumnDef, CreateTable, CreateTableAs,
+    CreateTableLike, DataType, DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition,
+    PartitionBy, PartitionItem, PartitionSeries, RangeBounds, RangePartition, SeriesStep,
 };
 
 /// `PROPERTIES ("key" = "value", ..)`: keys are unique and matched exactly.
@@ -169,9 +168,7 @@ impl Statement {
             Self::DropDatabase { .. } => "DROP DATABASE",
             Self::RenameDatabase { .. } => "ALTER DATABASE",
             Self::Use { .. } => "USE",
-            Self::CreateTable(_) | Self::CreateTableLike(_) | Self::CreateTableAs(_) => {
-                "CREATE TABLE"
-            }
+            Self::CreateTable(_) | Self::CreateTableLike(_) | Self::CreateTableAs(_) => "CREATE TABLE",
             Self::DropTable { .. } => "DROP TABLE",
             Self::TruncateTable { .. } => "TRUNCATE TABLE",
             Self::AlterTable(_) => "ALTER TABLE",

@@ -1,30 +1,23 @@
 use super::{meanings, one, refusals};
 use crate::sql::{
-    Backup, NamedObject, ObjectKind, ObjectSelection, PartitionSelection, Properties, Restore,
-    Statement,
+    Backup, NamedObject, ObjectKind, ObjectSelection, PartitionSelection, Properties, Restore, Statement,
 };
 
 fn table(name: &str) -> NamedObject {
-    NamedObject {
-        kind: ObjectKind::Table,
-        name: name.to_owned(),
-        partitions: None,
-        alias: None,
-    }
+    NamedObject { kind: ObjectKind::Table, name: name.to_owned(), partitions: None, alias: None }
 }
 
 #[test]
 fn repository_on_object_storage_through_a_broker() {
-    let Statement::CreateRepository(repository) = one(
-        r#"CREATE REPOSITORY test_repo
+    let Statement::CreateRepository(repository) = one(r#"CREATE REPOSITORY test_repo
            WITH BROKER
            ON LOCATION "s3a://bucket_name/backup"
            PROPERTIES(
                "aws.s3.access_key" = "XXXXXXXXXXXXXXXXX",
                "aws.s3.secret_key" = "yyyyyyyyyyyyyyyyyyyyyyyy",
                "aws.s3.endpoint" = "s3.us-east-1.amazonaws.com"
-           );"#,
-    ) else {
+           );"#)
+    else {
         panic!("not a repository")
     };
     assert_eq!(repository.name, "test_repo");
@@ -32,23 +25,18 @@ fn repository_on_object_storage_through_a_broker() {
     assert_eq!(repository.broker, None);
     assert_eq!(repository.location, "s3a://bucket_name/backup");
     assert_eq!(repository.properties.len(), 3);
-    assert_eq!(
-        repository.properties["aws.s3.endpoint"],
-        "s3.us-east-1.amazonaws.com"
-    );
+    assert_eq!(repository.properties["aws.s3.endpoint"], "s3.us-east-1.amazonaws.com");
 }
 
 #[test]
 fn backup_of_tables_and_partitions() {
-    let statement = one(
-        r#"BACKUP SNAPSHOT example_db.snapshot_label2
+    let statement = one(r#"BACKUP SNAPSHOT example_db.snapshot_label2
            TO example_repo
            ON (
                example_tbl PARTITION (p1,p2),
                example_tbl2
            )
-           PROPERTIES ("type" = "full");"#,
-    );
+           PROPERTIES ("type" = "full");"#);
     let expected = Backup {
         database: Some("example_db".to_owned()),
         label: "snapshot_label2".to_owned(),
@@ -71,8 +59,7 @@ fn backup_of_tables_and_partitions() {
 
 #[test]
 fn restore_under_other_names() {
-    let statement = one(
-        r#"RESTORE SNAPSHOT example_db1.`snapshot_2`
+    let statement = one(r#"RESTORE SNAPSHOT example_db1.`snapshot_2`
            FROM `example_repo`
            ON
            (
@@ -82,8 +69,7 @@ fn restore_under_other_names() {
            PROPERTIES
            (
                "backup_timestamp"="2018-05-04-17-11-01"
-           );"#,
-    );
+           );"#);
     let expected = Restore {
         label: "snapshot_2".to_owned(),
         repository: "example_repo".to_owned(),
@@ -98,15 +84,9 @@ fn restore_under_other_names() {
                 }),
                 ..table("backup_tbl")
             }),
-            ObjectSelection::Named(NamedObject {
-                alias: Some("new_tbl".to_owned()),
-                ..table("backup_tbl2")
-            }),
+            ObjectSelection::Named(NamedObject { alias: Some("new_tbl".to_owned()), ..table("backup_tbl2") }),
         ]),
-        properties: Properties::from([(
-            "backup_timestamp".to_owned(),
-            "2018-05-04-17-11-01".to_owned(),
-        )]),
+        properties: Properties::from([("backup_timestamp".to_owned(), "2018-05-04-17-11-01".to_owned())]),
     };
     assert_eq!(statement, Statement::Restore(Box::new(expected)));
 }

@@ -58,16 +58,8 @@ fn fair_nesting_is_taken() {
     let nested = format!("SELECT {}1{}", "(".repeat(20), ")".repeat(20));
     one(&nested);
     one(&format!("SELECT {}1{}", "f(".repeat(15), ")".repeat(15)));
-    one(&format!(
-        "SELECT * FROM {}t{}",
-        "(SELECT * FROM ".repeat(10),
-        ") AS x".repeat(10)
-    ));
-    one(&format!(
-        "SELECT {}1{}",
-        "CASE WHEN a THEN ".repeat(12),
-        " END".repeat(12)
-    ));
+    one(&format!("SELECT * FROM {}t{}", "(SELECT * FROM ".repeat(10), ") AS x".repeat(10)));
+    one(&format!("SELECT {}1{}", "CASE WHEN a THEN ".repeat(12), " END".repeat(12)));
 }
 
 #[test]
@@ -120,10 +112,7 @@ fn bounded_dialect_is_the_dialect_of_mysql() {
     for c in ('\0'..='\u{ff}').chain(['é', '中', '\u{10000}']) {
         assert_eq!(bounded.is_identifier_start(c), mysql.is_identifier_start(c));
         assert_eq!(bounded.is_identifier_part(c), mysql.is_identifier_part(c));
-        assert_eq!(
-            bounded.is_delimited_identifier_start(c),
-            mysql.is_delimited_identifier_start(c)
-        );
+        assert_eq!(bounded.is_delimited_identifier_start(c), mysql.is_delimited_identifier_start(c));
     }
     same!(bounded, mysql;
         allow_extract_custom

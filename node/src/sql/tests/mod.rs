@@ -36,21 +36,20 @@ fn refused(text: &str) -> SqlError {
 
 /// Each text with what it means; queries and expressions as text.
 fn meanings(texts: &[&str]) -> String {
-    texts
-        .iter()
-        .map(|text| format!("{text}\n    {}\n\n", meaning(&one(text))))
-        .collect()
+    let meanings: Vec<String> = texts.iter().map(|text| format!("{text}\n    {}\n", meaning(&one(text)))).collect();
+    meanings.join("\n")
 }
 
 /// Each text with why it is refused.
 fn refusals(texts: &[&str]) -> String {
-    texts
+    let refusals: Vec<String> = texts
         .iter()
         .map(|text| {
             let error = refused(text);
-            format!("{text}\n    {:?}: {error}\n\n", error.kind)
+            format!("{text}\n    {:?}: {error}\n", error.kind)
         })
-        .collect()
+        .collect();
+    refusals.join("\n")
 }
 
 fn meaning(statement: &Statement) -> String {
@@ -84,18 +83,13 @@ fn trees(statement: &Statement) -> Vec<ast::Expr> {
             })
             .chain([(*update.filter).clone()])
             .collect(),
+        Statement::Explain(explain) => trees(&explain.statement),
         Statement::Delete(delete) => vec![(*delete.filter).clone()],
         Statement::Set(items) => items
             .iter()
             .filter_map(|item| match item {
-                SetItem::Variable {
-                    value: SetValue::Expression(tree),
-                    ..
-                }
-                | SetItem::UserVariable {
-                    value: SetValue::Expression(tree),
-                    ..
-                } => Some((**tree).clone()),
+                SetItem::Variable { value: SetValue::Expression(tree), .. }
+                | SetItem::UserVariable { value: SetValue::Expression(tree), .. } => Some((**tree).clone()),
                 _ => None,
             })
             .collect(),

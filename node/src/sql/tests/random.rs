@@ -2,11 +2,10 @@ use proptest::prelude::*;
 
 use super::one;
 use crate::sql::{
-    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable,
-    DataType, DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition,
-    NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
-    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore,
-    SeriesStep, Statement, parse, quote_name, quote_text,
+    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
+    DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition, NamedObject, ObjectKind, ObjectName,
+    ObjectSelection, PartitionBy, PartitionItem, PartitionSelection, PartitionSeries, Properties, RangeBounds,
+    RangePartition, Restore, SeriesStep, Statement, parse, quote_name, quote_text,
 };
 
 /// Any name that back quotes can hold.
@@ -32,8 +31,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn object_name() -> impl Strategy<Value = ObjectName> {
-    (prop::option::of(database_name()), free_name())
-        .prop_map(|(database, name)| ObjectName { database, name })
+    (prop::option::of(database_name()), free_name()).prop_map(|(database, name)| ObjectName { database, name })
 }
 
 fn properties() -> impl Strategy<Value = Properties> {
@@ -43,10 +41,7 @@ fn properties() -> impl Strategy<Value = Properties> {
 /// Names of which none is another's, ignoring case.
 fn distinct(names: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::BTreeSet::new();
-    names
-        .into_iter()
-        .filter(|name| seen.insert(name.to_lowercase()))
-        .collect()
+    names.into_iter().filter(|name| seen.insert(name.to_lowercase())).collect()
 }
 
 fn names() -> impl Strategy<Value = Vec<String>> {
@@ -100,17 +95,15 @@ fn column() -> impl Strategy<Value = ColumnDef> {
         prop::option::of(default),
         prop::option::of(text()),
     )
-        .prop_map(
-            |(name, data_type, key, aggregate, nullable, default, comment)| ColumnDef {
-                name,
-                data_type,
-                key,
-                aggregate,
-                nullable,
-                default,
-                comment,
-            },
-        )
+        .prop_map(|(name, data_type, key, aggregate, nullable, default, comment)| ColumnDef {
+            name,
+            data_type,
+            key,
+            aggregate,
+            nullable,
+            default,
+            comment,
+        })
 }
 
 fn bound(width: usize) -> impl Strategy<Value = Vec<BoundValue>> {
@@ -130,17 +123,11 @@ fn range_partition(width: usize) -> impl Strategy<Value = RangePartition> {
                 RangeBounds::LessThan(values)
             }
         }),
-        (bound(width), bound(width))
-            .prop_map(|(lower, upper)| RangeBounds::Between { lower, upper }),
+        (bound(width), bound(width)).prop_map(|(lower, upper)| RangeBounds::Between { lower, upper }),
     ];
-    (any::<bool>(), plain_name(), bounds, properties()).prop_map(
-        |(if_not_exists, name, bounds, properties)| RangePartition {
-            if_not_exists,
-            name,
-            bounds,
-            properties,
-        },
-    )
+    (any::<bool>(), plain_name(), bounds, properties()).prop_map(|(if_not_exists, name, bounds, properties)| {
+        RangePartition { if_not_exists, name, bounds, properties }
+    })
 }
 
 fn series() -> impl Strategy<Value = PartitionSeries> {
@@ -161,18 +148,8 @@ fn series() -> impl Strategy<Value = PartitionSeries> {
 
 fn list_partition(width: usize) -> impl Strategy<Value = ListPartition> {
     let row = prop::collection::vec(prop::option::of(text()), width);
-    (
-        any::<bool>(),
-        plain_name(),
-        prop::collection::vec(row, 1..4),
-        properties(),
-    )
-        .prop_map(|(if_not_exists, name, values, properties)| ListPartition {
-            if_not_exists,
-            name,
-            values,
-            properties,
-        })
+    (any::<bool>(), plain_name(), prop::collection::vec(row, 1..4), properties())
+        .prop_map(|(if_not_exists, name, values, properties)| ListPartition { if_not_exists, name, values, properties })
 }
 
 fn partition_by() -> impl Strategy<Value = PartitionBy> {
@@ -182,31 +159,17 @@ fn partition_by() -> impl Strategy<Value = PartitionBy> {
             4 => range_partition(width).prop_map(PartitionItem::One),
             1 => series().prop_map(PartitionItem::Series)
         ];
-        let range = (Just(columns.clone()), prop::collection::vec(item, 0..4)).prop_map(
-            |(columns, partitions)| PartitionBy::Range {
-                columns,
-                partitions,
-            },
-        );
-        let list = (
-            Just(columns),
-            prop::collection::vec(list_partition(width), 0..4),
-        )
-            .prop_map(|(columns, partitions)| PartitionBy::List {
-                columns,
-                partitions,
-            });
+        let range = (Just(columns.clone()), prop::collection::vec(item, 0..4))
+            .prop_map(|(columns, partitions)| PartitionBy::Range { columns, partitions });
+        let list = (Just(columns), prop::collection::vec(list_partition(width), 0..4))
+            .prop_map(|(columns, partitions)| PartitionBy::List { columns, partitions });
         prop_oneof![range, list]
     })
 }
 
 fn create_table() -> impl Strategy<Value = CreateTable> {
-    let model = prop::sample::select(vec![
-        KeyModel::Duplicate,
-        KeyModel::Primary,
-        KeyModel::Unique,
-        KeyModel::Aggregate,
-    ]);
+    let model =
+        prop::sample::select(vec![KeyModel::Duplicate, KeyModel::Primary, KeyModel::Unique, KeyModel::Aggregate]);
     let buckets = || prop::option::of(1..=u32::MAX);
     let distribution = prop_oneof![
         (names(), buckets()).prop_map(|(columns, buckets)| Distribution::Hash { columns, buckets }),
@@ -224,17 +187,7 @@ fn create_table() -> impl Strategy<Value = CreateTable> {
         properties(),
     )
         .prop_map(
-            |(
-                if_not_exists,
-                name,
-                mut columns,
-                keys,
-                comment,
-                partition_by,
-                distribution,
-                order_by,
-                properties,
-            )| {
+            |(if_not_exists, name, mut columns, keys, comment, partition_by, distribution, order_by, properties)| {
                 let mut seen = std::collections::BTreeSet::new();
                 columns.retain(|column| seen.insert(column.name.to_lowercase()));
                 CreateTable {
@@ -261,22 +214,17 @@ fn selection() -> impl Strategy<Value = ObjectSelection> {
             ObjectKind::Function,
         ])
     };
-    let partitions = (any::<bool>(), names())
-        .prop_map(|(temporary, names)| PartitionSelection { temporary, names });
-    let named = (
-        kind(),
-        free_name(),
-        prop::option::of(partitions),
-        prop::option::of(free_name()),
-    )
-        .prop_map(|(kind, name, partitions, alias)| {
+    let partitions = (any::<bool>(), names()).prop_map(|(temporary, names)| PartitionSelection { temporary, names });
+    let named = (kind(), free_name(), prop::option::of(partitions), prop::option::of(free_name())).prop_map(
+        |(kind, name, partitions, alias)| {
             ObjectSelection::Named(NamedObject {
                 kind,
                 name,
                 partitions: partitions.filter(|_| kind == ObjectKind::Table),
                 alias,
             })
-        });
+        },
+    );
     prop_oneof![1 => kind().prop_map(ObjectSelection::All), 4 => named]
 }
 
@@ -285,16 +233,9 @@ fn selections() -> impl Strategy<Value = Option<Vec<ObjectSelection>>> {
 }
 
 fn catalogs(aliases: bool) -> impl Strategy<Value = Catalogs> {
-    let catalog = (plain_name(), prop::option::of(plain_name())).prop_map(move |(name, alias)| {
-        CatalogName {
-            name,
-            alias: alias.filter(|_| aliases),
-        }
-    });
-    prop_oneof![
-        Just(Catalogs::All),
-        prop::collection::vec(catalog, 1..3).prop_map(Catalogs::Listed)
-    ]
+    let catalog = (plain_name(), prop::option::of(plain_name()))
+        .prop_map(move |(name, alias)| CatalogName { name, alias: alias.filter(|_| aliases) });
+    prop_oneof![Just(Catalogs::All), prop::collection::vec(catalog, 1..3).prop_map(Catalogs::Listed)]
 }
 
 fn backup() -> impl Strategy<Value = Backup> {
@@ -306,16 +247,14 @@ fn backup() -> impl Strategy<Value = Backup> {
         selections(),
         properties(),
     )
-        .prop_map(
-            |(database, label, repository, catalogs, objects, properties)| Backup {
-                database: database.filter(|_| catalogs.is_none()),
-                label,
-                repository,
-                objects: objects.filter(|_| catalogs.is_none()),
-                catalogs,
-                properties,
-            },
-        )
+        .prop_map(|(database, label, repository, catalogs, objects, properties)| Backup {
+            database: database.filter(|_| catalogs.is_none()),
+            label,
+            repository,
+            objects: objects.filter(|_| catalogs.is_none()),
+            catalogs,
+            properties,
+        })
 }
 
 fn restore() -> impl Strategy<Value = Restore> {
@@ -328,41 +267,30 @@ fn restore() -> impl Strategy<Value = Restore> {
         selections(),
         properties(),
     )
-        .prop_map(
-            |(label, repository, source, target, catalogs, objects, properties)| {
-                let source = source.filter(|_| catalogs.is_none());
-                Restore {
-                    label,
-                    repository,
-                    target_database: target
-                        .filter(|_| catalogs.is_none())
-                        .or_else(|| source.clone()),
-                    snapshot_database: source,
-                    objects: objects.filter(|_| catalogs.is_none()),
-                    catalogs,
-                    properties,
-                }
-            },
-        )
+        .prop_map(|(label, repository, source, target, catalogs, objects, properties)| {
+            let source = source.filter(|_| catalogs.is_none());
+            Restore {
+                label,
+                repository,
+                target_database: target.filter(|_| catalogs.is_none()).or_else(|| source.clone()),
+                snapshot_database: source,
+                objects: objects.filter(|_| catalogs.is_none()),
+                catalogs,
+                properties,
+            }
+        })
 }
 
 fn create_repository() -> impl Strategy<Value = CreateRepository> {
-    (
-        plain_name(),
-        any::<bool>(),
-        prop::option::of("[a-z ]{1,8}"),
-        "[a-z]{2,5}://[ -~]{0,12}",
-        properties(),
+    (plain_name(), any::<bool>(), prop::option::of("[a-z ]{1,8}"), "[a-z]{2,5}://[ -~]{0,12}", properties()).prop_map(
+        |(name, read_only, broker, location, properties)| CreateRepository {
+            name,
+            read_only,
+            broker,
+            location,
+            properties,
+        },
     )
-        .prop_map(
-            |(name, read_only, broker, location, properties)| CreateRepository {
-                name,
-                read_only,
-                broker,
-                location,
-                properties,
-            },
-        )
 }
 
 /// Words, names and marks in any order: more often nearly a statement than letters in any order are.

@@ -15,10 +15,7 @@ fn semicolons_end_statements() {
     assert_eq!(texts(" ;; ; SELECT 1 ;; "), ["SELECT 1"]);
     assert_eq!(texts(""), Vec::<&str>::new());
     assert_eq!(texts(" -- nothing\n /* here */ # either\n;"), Vec::<&str>::new());
-    assert_eq!(
-        texts("SELECT ';', \";\", `;` /* ; */ -- ;\n # ;\n; USE d"),
-        ["SELECT ';', \";\", `;`", "USE d"]
-    );
+    assert_eq!(texts("SELECT ';', \";\", `;` /* ; */ -- ;\n # ;\n; USE d"), ["SELECT ';', \";\", `;`", "USE d"]);
     assert_eq!(texts(r"SELECT 'a\';b'; USE d"), [r"SELECT 'a\';b'", "USE d"]);
     assert_eq!(texts("SELECT 5--1; USE d"), ["SELECT 5--1", "USE d"]);
     assert_eq!(texts("SELECT 1 --"), ["SELECT 1"]);
@@ -28,18 +25,8 @@ fn semicolons_end_statements() {
 fn pieces_say_where_they_are() {
     let script = "\u{feff}/* é */ USE a;\n\n  SELECT 'é',\n 1;USE b";
     let pieces: Vec<_> = split(script).collect();
-    let places: Vec<_> = pieces
-        .iter()
-        .map(|piece| (piece.text, piece.line, piece.column, piece.ended))
-        .collect();
-    assert_eq!(
-        places,
-        [
-            ("USE a", 1, 10, true),
-            ("SELECT 'é',\n 1", 3, 3, true),
-            ("USE b", 4, 4, false)
-        ]
-    );
+    let places: Vec<_> = pieces.iter().map(|piece| (piece.text, piece.line, piece.column, piece.ended)).collect();
+    assert_eq!(places, [("USE a", 1, 10, true), ("SELECT 'é',\n 1", 3, 3, true), ("USE b", 4, 4, false)]);
     for piece in &pieces {
         assert_eq!(&script[piece.range.clone()], piece.text);
     }
@@ -60,22 +47,13 @@ fn open_pieces_say_what_is_open() {
 #[test]
 fn conditional_comments_are_text() {
     let plain = |script: &str| -> Vec<Statement> { parse(script).unwrap() };
-    assert_eq!(
-        plain("/*!40101 SET NAMES utf8mb4 */;"),
-        plain("SET NAMES utf8mb4")
-    );
-    assert_eq!(
-        plain("SET /*!40101 @a = */ 1".replace("@a =", "a =").as_str()),
-        plain("SET a = 1")
-    );
+    assert_eq!(plain("/*!40101 SET NAMES utf8mb4 */;"), plain("SET NAMES utf8mb4"));
+    assert_eq!(plain("SET /*!40101 @a = */ 1".replace("@a =", "a =").as_str()), plain("SET a = 1"));
     assert_eq!(plain("/*! USE d */"), plain("USE d"));
     // A string may hold what would end the comment.
     assert_eq!(plain("/*!40101 SET @a = '*/' */"), plain("SET @a = '*/'"));
     // Versions beyond ours, as dumps of newer servers have them.
-    assert_eq!(
-        plain("/*!999999\\- enable the sandbox mode */ \n-- dump\nUSE d;"),
-        plain("USE d")
-    );
+    assert_eq!(plain("/*!999999\\- enable the sandbox mode */ \n-- dump\nUSE d;"), plain("USE d"));
     assert_eq!(plain("USE d /*!100100 nonsense */"), plain("USE d"));
     // A semicolon inside ends the statement, and the comment is found wanting.
     assert_eq!(
@@ -98,27 +76,48 @@ fn errors_are_placed_in_the_whole_script() {
 
 #[test]
 fn good_pieces_of_a_bad_script_can_be_run() {
-    let results: Vec<bool> = split("USE a; nonsense; USE b")
-        .map(|piece| parse_piece(&piece).is_ok())
-        .collect();
+    let results: Vec<bool> = split("USE a; nonsense; USE b").map(|piece| parse_piece(&piece).is_ok()).collect();
     assert_eq!(results, [true, false, true]);
 }
 
 #[test]
 fn words_are_taken_in_any_case_and_with_any_white_space() {
-    assert_eq!(
-        one("bAcKuP\tsnapshot\r\nd.l\u{a0}To\u{3000}r"),
-        one("BACKUP SNAPSHOT d.l TO r")
-    );
+    assert_eq!(one("bAcKuP\tsnapshot\r\nd.l\u{a0}To\u{3000}r"), one("BACKUP SNAPSHOT d.l TO r"));
 }
 
 /// Text made of what matters to a scanner.
 fn scraps() -> impl Strategy<Value = String> {
     let scrap = prop_oneof![
-        Just("'"), Just("\""), Just("`"), Just("\\"), Just(";"), Just("--"), Just("-- "), Just("#"),
-        Just("\n"), Just(" "), Just("/*"), Just("*/"), Just("/*!"), Just("40101"), Just("x"), Just("b"),
-        Just("n"), Just("é"), Just("1"), Just("."), Just("e"), Just("("), Just(")"), Just(","),
-        Just("@"), Just("0x"), Just("a"), Just("\u{a0}"), Just("*"), Just("/"),
+        Just("'"),
+        Just("\""),
+        Just("`"),
+        Just("\\"),
+        Just(";"),
+        Just("--"),
+        Just("-- "),
+        Just("#"),
+        Just("\n"),
+        Just(" "),
+        Just("/*"),
+        Just("*/"),
+        Just("/*!"),
+        Just("40101"),
+        Just("x"),
+        Just("b"),
+        Just("n"),
+        Just("é"),
+        Just("1"),
+        Just("."),
+        Just("e"),
+        Just("("),
+        Just(")"),
+        Just(","),
+        Just("@"),
+        Just("0x"),
+        Just("a"),
+        Just("\u{a0}"),
+        Just("*"),
+        Just("/"),
     ];
     prop::collection::vec(scrap, 0..40).prop_map(|scraps| scraps.concat())
 }

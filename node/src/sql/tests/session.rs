@@ -1,9 +1,7 @@
 use sqlparser::ast;
 
 use super::{meanings, one, refusals};
-use crate::sql::{
-    ExplainMode, Filter, Insert, InsertSource, Properties, Show, Statement, files,
-};
+use crate::sql::{ExplainMode, Filter, Insert, InsertSource, Properties, Show, Statement, files};
 
 #[test]
 fn what_queries_mean() {
@@ -78,12 +76,8 @@ fn what_changes_of_rows_mean() {
 #[test]
 fn rows_from_queries() {
     let query = |text: &str| -> (Insert, String) {
-        let Statement::Insert(insert) = one(text) else {
-            panic!("{text}")
-        };
-        let InsertSource::Query(query) = &insert.source else {
-            panic!("{text}")
-        };
+        let Statement::Insert(insert) = one(text) else { panic!("{text}") };
+        let InsertSource::Query(query) = &insert.source else { panic!("{text}") };
         let text = query.to_string();
         (*insert, text)
     };
@@ -102,34 +96,23 @@ fn rows_from_queries() {
 
 #[test]
 fn files_are_found_in_a_query() {
-    let Statement::Insert(insert) = one(
-        "INSERT INTO t SELECT $1 FROM files('path' = 'file:///a/*.csv', \"format\" = 'csv') AS f JOIN u",
-    ) else {
+    let Statement::Insert(insert) =
+        one("INSERT INTO t SELECT $1 FROM files('path' = 'file:///a/*.csv', \"format\" = 'csv') AS f JOIN u")
+    else {
         panic!("not an insert")
     };
-    let InsertSource::Query(query) = insert.source else {
-        panic!("not a query")
-    };
-    let ast::SetExpr::Select(select) = *query.body else {
-        panic!("not a select")
-    };
+    let InsertSource::Query(query) = insert.source else { panic!("not a query") };
+    let ast::SetExpr::Select(select) = *query.body else { panic!("not a select") };
     let relation = &select.from[0].relation;
-    let expected: Properties = [("format", "csv"), ("path", "file:///a/*.csv")]
-        .map(|(k, v)| (k.to_owned(), v.to_owned()))
-        .into();
+    let expected: Properties =
+        [("format", "csv"), ("path", "file:///a/*.csv")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     assert_eq!(files(relation), Some(Ok(expected)));
     assert_eq!(files(&select.from[0].joins[0].relation), None);
 
     let wrong = |text: &str| {
-        let Statement::Query(query) = one(text) else {
-            panic!("not a query")
-        };
-        let ast::Statement::Query(query) = *query else {
-            panic!("not a query")
-        };
-        let ast::SetExpr::Select(select) = *query.body else {
-            panic!("not a select")
-        };
+        let Statement::Query(query) = one(text) else { panic!("not a query") };
+        let ast::Statement::Query(query) = *query else { panic!("not a query") };
+        let ast::SetExpr::Select(select) = *query.body else { panic!("not a select") };
         files(&select.from[0].relation).unwrap().unwrap_err().to_string()
     };
     snapshot!(
@@ -287,9 +270,7 @@ fn what_session_statements_mean() {
         "DESC INSERT INTO t VALUES (1)",
         "EXPLAIN VERBOSE UPDATE t SET a = 1 WHERE TRUE",
     ]));
-    let Statement::Explain(explain) = one("EXPLAIN ANALYZE SELECT 1") else {
-        panic!("not explain")
-    };
+    let Statement::Explain(explain) = one("EXPLAIN ANALYZE SELECT 1") else { panic!("not explain") };
     assert_eq!(explain.mode, ExplainMode::Analyze);
 }
 
@@ -320,15 +301,7 @@ fn what_session_statements_refuse() {
 
 #[test]
 fn filter_of_show_is_an_expression() {
-    let Statement::Show(show) = one("SHOW VARIABLES WHERE Variable_name IN ('a', 'b')") else {
-        panic!("not show")
-    };
-    let Show::Variables {
-        filter: Some(Filter::Where(filter)),
-        ..
-    } = *show
-    else {
-        panic!("no filter")
-    };
+    let Statement::Show(show) = one("SHOW VARIABLES WHERE Variable_name IN ('a', 'b')") else { panic!("not show") };
+    let Show::Variables { filter: Some(Filter::Where(filter)), .. } = *show else { panic!("no filter") };
     assert_eq!(filter.to_string(), "Variable_name IN ('a', 'b')");
 }

@@ -1,13 +1,12 @@
 use super::{meanings, one, refusals};
 use crate::sql::{
-    BoundValue, DataType, Distribution, IntervalUnit, KeyModel, PartitionBy, PartitionItem,
-    RangeBounds, SeriesStep, Statement,
+    BoundValue, DataType, Distribution, IntervalUnit, KeyModel, PartitionBy, PartitionItem, RangeBounds, SeriesStep,
+    Statement,
 };
 
 #[test]
 fn table_in_full_form() {
-    let Statement::CreateTable(table) = one(
-        r#"CREATE TABLE IF NOT EXISTS example_db.orders (
+    let Statement::CreateTable(table) = one(r#"CREATE TABLE IF NOT EXISTS example_db.orders (
              o_id BIGINT NOT NULL COMMENT "the order's number",
              o_date DATE NOT NULL,
              o_total DECIMAL(15, 2) NULL DEFAULT "0.00",
@@ -27,8 +26,8 @@ fn table_in_full_form() {
            )
            DISTRIBUTED BY HASH (o_id) BUCKETS 8
            ORDER BY (o_date, o_id)
-           PROPERTIES ("replication_num" = "1")"#,
-    ) else {
+           PROPERTIES ("replication_num" = "1")"#)
+    else {
         panic!("not a table")
     };
     assert!(table.if_not_exists);
@@ -39,10 +38,7 @@ fn table_in_full_form() {
         [
             DataType::BigInt,
             DataType::Date,
-            DataType::Decimal {
-                precision: 15,
-                scale: 2
-            },
+            DataType::Decimal { precision: 15, scale: 2 },
             DataType::Varchar(80),
             DataType::DateTime,
             DataType::LargeInt,
@@ -51,9 +47,7 @@ fn table_in_full_form() {
     );
     assert_eq!(table.keys.as_ref().unwrap().model, KeyModel::Primary);
     assert_eq!(table.comment.as_deref(), Some("all \"orders\""));
-    let Some(PartitionBy::Range { partitions, .. }) = &table.partition_by else {
-        panic!("not by range")
-    };
+    let Some(PartitionBy::Range { partitions, .. }) = &table.partition_by else { panic!("not by range") };
     let [
         PartitionItem::One(first),
         PartitionItem::One(second),
@@ -63,42 +57,27 @@ fn table_in_full_form() {
     else {
         panic!("{partitions:?}")
     };
-    assert_eq!(
-        first.bounds,
-        RangeBounds::LessThan(vec![BoundValue::Value("2023-01-01".to_owned())])
-    );
+    assert_eq!(first.bounds, RangeBounds::LessThan(vec![BoundValue::Value("2023-01-01".to_owned())]));
     assert_eq!(second.properties["replication_num"], "1");
-    assert_eq!(
-        series.step,
-        SeriesStep::Interval {
-            count: 1,
-            unit: IntervalUnit::Month
-        }
-    );
+    assert_eq!(series.step, SeriesStep::Interval { count: 1, unit: IntervalUnit::Month });
     assert_eq!(last.bounds, RangeBounds::LessThanMax);
-    assert_eq!(
-        table.distribution,
-        Some(Distribution::Hash {
-            columns: vec!["o_id".to_owned()],
-            buckets: Some(8)
-        })
-    );
+    assert_eq!(table.distribution, Some(Distribution::Hash { columns: vec!["o_id".to_owned()], buckets: Some(8) }));
     assert_eq!(table.order_by, ["o_date", "o_id"]);
 }
 
 #[test]
 fn table_is_shown_as_it_can_be_written() {
-    let Statement::CreateTable(table) = one(
-        "create table d.t (k int not null, `odd ``name` char(3) default 'a\"b\\\\' comment 'x', s bigint sum)",
-    ) else {
+    let Statement::CreateTable(table) =
+        one("create table d.t (k int not null, `odd ``name` char(3) default 'a\"b\\\\' comment 'x', s bigint sum)")
+    else {
         panic!("not a table")
     };
     snapshot!(table.to_string());
-    let Statement::CreateTable(table) = one(
-        "create table t (a int, b date, c string) unique key (a) comment 'c' partition by list (a, c) \
+    let Statement::CreateTable(table) =
+        one("create table t (a int, b date, c string) unique key (a) comment 'c' partition by list (a, c) \
          (partition p values in ((1, 'x'), (2, null)), partition if not exists q values in ((3, '')) ('k'='v')) \
-         distributed by random buckets 3 order by (a) properties ('x'='y', 'a'='b')",
-    ) else {
+         distributed by random buckets 3 order by (a) properties ('x'='y', 'a'='b')")
+    else {
         panic!("not a table")
     };
     snapshot!(table.to_string());
@@ -144,20 +123,14 @@ fn what_databases_and_tables_mean() {
 
 #[test]
 fn table_from_a_query() {
-    let Statement::CreateTableAs(table) = one(
-        "CREATE TABLE t (a, b) COMMENT 'c' DISTRIBUTED BY HASH (a) PROPERTIES ('k'='v') AS (SELECT 1, 2)",
-    ) else {
+    let Statement::CreateTableAs(table) =
+        one("CREATE TABLE t (a, b) COMMENT 'c' DISTRIBUTED BY HASH (a) PROPERTIES ('k'='v') AS (SELECT 1, 2)")
+    else {
         panic!("not from a query")
     };
-    assert_eq!(
-        table.columns,
-        Some(vec!["a".to_owned(), "b".to_owned()])
-    );
+    assert_eq!(table.columns, Some(vec!["a".to_owned(), "b".to_owned()]));
     assert_eq!(table.query.to_string(), "(SELECT 1, 2)");
-    assert!(matches!(
-        one("CREATE TABLE t SELECT 1"),
-        Statement::CreateTableAs(_)
-    ));
+    assert!(matches!(one("CREATE TABLE t SELECT 1"), Statement::CreateTableAs(_)));
     assert!(matches!(
         one("CREATE TABLE t DISTRIBUTED BY RANDOM AS WITH x AS (SELECT 1) SELECT * FROM x"),
         Statement::CreateTableAs(_)

@@ -5,9 +5,7 @@ use super::{one, refusals};
 use crate::sql::{Cell, InsertSource, Statement, ValueRows, parse_expression};
 
 fn rows(text: &str) -> ValueRows {
-    let Statement::Insert(insert) = one(text) else {
-        panic!("{text}")
-    };
+    let Statement::Insert(insert) = one(text) else { panic!("{text}") };
     match insert.source {
         InsertSource::Values(rows) => rows,
         InsertSource::Query(_) => panic!("{text}"),
@@ -91,13 +89,7 @@ fn comments_between_values() {
         "/*!40000 INSERT /* in */ INTO t */ (a, b) -- columns\n VALUES # rows\n (1, /* ) */ 'x /* no */'),\n (2, '-- no')",
     );
     let cells: Vec<Vec<Cell<'_>>> = rows.rows().map(Iterator::collect).collect();
-    assert_eq!(
-        cells,
-        [
-            vec![Cell::Number("1"), text("x /* no */")],
-            vec![Cell::Number("2"), text("-- no")]
-        ]
-    );
+    assert_eq!(cells, [vec![Cell::Number("1"), text("x /* no */")], vec![Cell::Number("2"), text("-- no")]]);
 }
 
 #[test]
