@@ -1,0 +1,87 @@
+//! Making committed loads visible on this node, each partition's in the order of its versions.
+
+use crate::engine::gate::Gate;
+use env::ids::{LoadId, TabletId, Version};
+use env::rt::sync::Notify;
+use env::rt::time::{Instant, timeout, timeout_at};
+use env::rt::Duration;
+use std::sync::Arc;
+use tablet::{ErrorKind, TabletStore};
+
+/// How long a statement waits for its own load to become visible. After that it says so; publishing goes on.
+const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long to wait before looking again when nobody says that something was published.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// Publishes loads.
+#[derive(Debug)]
+pub(crate) struct Publisher {
+    store: TabletStore,
+    published: Notify,
+}
+
+impl Publisher {
+    pub(crate) fn new(store: TabletStore) -> Self {
+        Self { store, published: Notify::new() }
+    }
+
+    /// Publishes a committed load as soon as the loads before it are. Whether it is visible when this returns: it may take
+    /// longer, and goes on then as a task of the gate.
+    pub(crate) async fn publish(
+        self: &Arc<Self>,
+        gate: &Gate,
+        load: LoadId,
+        versions: Vec<(TabletId, Version)>,
+    ) -> bool {
+        if versions.is_empty() {
+            return true;
+        }
+        let (publisher, stop) = (Arc::clone(self), gate.stop().clone());
+        let task = gate.spawn(async move {
+            env::select! {
+                done = publisher.until_published(load, versions) => done,
+                // What is not published when the engine closes is when it opens.
+                () = async {
+                    stop.cancelled().await;
+                    env::rt::time::sleep(Duration::from_secs(5)).await;
+                } => false,
+            }
+        });
+        let deadline = Instant::now() + VISIBLE_WITHIN;
+        matches!(timeout_at(deadline, task).await, Ok(Ok(true)))
+    }
+
+    async fn until_published(&self, load: LoadId, mut versions: Vec<(TabletId, Version)>) -> bool {
+        let mut failures: u32 = 0;
+        loop {
+            let mut published = std::pin::pin!(self.published.notified());
+            published.as_mut().enable();
+            match self.store.publish(load, &versions).await {
+                Ok(()) => {
+                    self.published.notify_waiters();
+                    return true;
+                }
+                Err(failed) if failed.kind() == ErrorKind::Busy => {
+                    // A load before it is still on its way.
+                    drop(timeout(LOOK_AGAIN, published).await);
+                }
+                Err(failed) if failed.kind() == ErrorKind::NotFound => {
+                    // Tables may be dropped in the meantime, and their tablets with them.
+                    versions.retain(|(tablet, _)| self.store.current_version(*tablet).is_ok());
+                    if versions.is_empty() {
+                        return true;
+                    }
+                }
+                Err(failed) => {
+                    failures = failures.saturating_add(1);
+                    tracing::error!(%load, error = %failed, "a committed load cannot be published yet");
+                    if failures >= 100 {
+                        return false;
+                    }
+                    env::rt::time::sleep(LOOK_AGAIN.saturating_mul(failures.min(50))).await;
+                }
+            }
+        }
+    }
+}

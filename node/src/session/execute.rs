@@ -1,0 +1,200 @@
+//! What each statement does.
+
+use super::variables::{Settable, Variables};
+use super::{Session, unknown_variable};
+use crate::ddl::{self, QualifiedName};
+use crate::error::{EngineError, ErrorKind, codes};
+use crate::jobs;
+use crate::result::Outcome;
+use crate::show;
+use crate::sql::{AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Scope, SetItem, SetValue, Statement};
+use env::rt::CancellationToken;
+use std::sync::Arc;
+
+impl Session {
+    /// Executes one statement. When `stop` is cancelled it ends soon, with 1317 unless it was done. Dropping the future does
+    /// the same; a change is then either whole or not there.
+    ///
+    /// # Errors
+    /// What goes to the client.
+    pub async fn execute(&mut self, statement: &Statement, stop: CancellationToken) -> Result<Outcome, EngineError> {
+        // A query reads one version throughout, so it may end in the middle; the others run as tasks that end in order.
+        match statement {
+            Statement::Use { database } => {
+                self.set_database(database).await?;
+                Ok(Outcome::ok())
+            }
+            Statement::Set(items) => {
+                self.set(items).await?;
+                Ok(Outcome::ok())
+            }
+            // Every statement is a transaction of its own.
+            Statement::Begin | Statement::Commit | Statement::Rollback => Ok(Outcome::ok()),
+            Statement::Kill(Kill::Query(id) | Kill::Connection(id)) => Err(EngineError::new(
+                codes::NO_SUCH_THREAD,
+                ErrorKind::NotFound,
+                format!("Unknown thread id: {id}"),
+            )),
+            Statement::Query(_)
+            | Statement::Explain(_)
+            | Statement::Insert(_)
+            | Statement::Update(_)
+            | Statement::Delete(_)
+            | Statement::CreateTableAs(_) => self.rows(statement, stop).await,
+            Statement::Describe { table, column } => {
+                let name = self.qualified(table)?;
+                show::describe(&self.engine, &name, column.as_deref()).await.map(Outcome::Rows)
+            }
+            Statement::Show(wanted) => show::show(&self.engine, &self.context(), wanted).await.map(Outcome::Rows),
+            Statement::CreateRepository(_)
+            | Statement::DropRepository { .. }
+            | Statement::Backup(_)
+            | Statement::Restore(_)
+            | Statement::CancelBackup { .. }
+            | Statement::CancelRestore { .. }
+            | Statement::DropSnapshot { .. } => self.detached_job(statement, &stop).await,
+            Statement::CreateDatabase { .. }
+            | Statement::DropDatabase { .. }
+            | Statement::RenameDatabase { .. }
+            | Statement::CreateTable(_)
+            | Statement::CreateTableLike(_)
+            | Statement::DropTable { .. }
+            | Statement::TruncateTable { .. }
+            | Statement::AlterTable(_) => self.detached_ddl(statement, &stop).await,
+        }
+    }
+
+    fn qualified(&self, name: &ObjectName) -> Result<QualifiedName, EngineError> {
+        QualifiedName::of(name, self.database())
+    }
+
+    async fn detached_job(&self, statement: &Statement, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        let (engine, context, statement) = (self.engine.clone(), self.context(), statement.clone());
+        self.engine.gate().run(stop, |_| async move { jobs::execute(&engine, &context, &statement).await }).await
+    }
+
+    async fn detached_ddl(&mut self, statement: &Statement, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        let (engine, database, owned) = (self.engine.clone(), self.database.clone(), statement.clone());
+        let work = |_| async move { run_ddl(engine.ddl(), database.as_deref(), &owned).await };
+        self.engine.gate().run(stop, work).await?;
+        // The database in use may be gone, or have another name.
+        match statement {
+            Statement::DropDatabase { name, .. } if self.database.as_ref() == Some(name) => self.database = None,
+            Statement::RenameDatabase { name, new_name } if self.database.as_ref() == Some(name) => {
+                self.database = Some(new_name.clone());
+            }
+            _ => {}
+        }
+        Ok(Outcome::ok())
+    }
+
+    async fn set(&mut self, items: &[SetItem]) -> Result<(), EngineError> {
+        // All or nothing: what was set before an error is not.
+        let mut variables = self.variables.as_ref().clone();
+        let mut user_variables = self.user_variables.as_ref().clone();
+        let mut global = Vec::new();
+        for item in items {
+            match item {
+                SetItem::Variable { scope, name, value } => {
+                    match Variables::settable(name) {
+                        Settable::Yes => {}
+                        Settable::Unknown => return Err(unknown_variable(name)),
+                        Settable::ReadOnly => {
+                            return Err(EngineError::new(
+                                1238,
+                                ErrorKind::Denied,
+                                format!("Variable '{name}' is a read only variable"),
+                            ));
+                        }
+                    }
+                    let value = match value {
+                        SetValue::Default => None,
+                        other => Some(self.value(other).await?.unwrap_or_else(|| "NULL".to_owned())),
+                    };
+                    if *scope == Scope::Global {
+                        global.push((name.clone(), value));
+                    } else {
+                        variables.set(name, value);
+                    }
+                }
+                SetItem::UserVariable { name, value } => {
+                    let value = self.value(value).await?;
+                    user_variables.insert(name.clone(), value);
+                }
+                SetItem::Names { charset, collation } => {
+                    for name in ["character_set_client", "character_set_connection", "character_set_results"] {
+                        variables.set(name, charset.clone());
+                    }
+                    variables.set("collation_connection", collation.clone());
+                }
+                SetItem::CharacterSet { charset } => {
+                    for name in ["character_set_client", "character_set_results"] {
+                        variables.set(name, charset.clone());
+                    }
+                }
+                SetItem::Transaction { isolation, read_only, .. } => {
+                    if let Some(isolation) = isolation {
+                        variables.set("transaction_isolation", Some(isolation.clone()));
+                    }
+                    if let Some(read_only) = read_only {
+                        variables.set("transaction_read_only", Some(u8::from(*read_only).to_string()));
+                    }
+                }
+            }
+        }
+        self.engine.set_globals(&global);
+        self.variables = Arc::new(variables);
+        self.user_variables = Arc::new(user_variables);
+        Ok(())
+    }
+
+    async fn value(&self, value: &SetValue) -> Result<Option<String>, EngineError> {
+        match value {
+            SetValue::Default | SetValue::Null => Ok(None),
+            SetValue::Word(text) | SetValue::Text(text) | SetValue::Number(text) => Ok(Some(text.clone())),
+            SetValue::Expression(expr) => self.evaluate_text(expr).await,
+        }
+    }
+}
+
+async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) -> Result<(), EngineError> {
+    let qualified = |name: &ObjectName| QualifiedName::of(name, database);
+    match statement {
+        Statement::CreateDatabase { if_not_exists, name } => {
+            ddl.create_database(name, *if_not_exists).await.map(drop)
+        }
+        Statement::DropDatabase { if_exists, name, force } => ddl.drop_database(name, *if_exists, *force).await,
+        Statement::RenameDatabase { name, new_name } => ddl.rename_database(name, new_name).await,
+        Statement::CreateTable(create) => ddl.create_table(&qualified(&create.name)?, create).await.map(drop),
+        Statement::CreateTableLike(CreateTableLike { if_not_exists, name, like }) => {
+            let (_, table) = ddl.table(&qualified(like)?).await?;
+            let mut create = ddl::show_create(None, &table)?;
+            create.name = name.clone();
+            create.if_not_exists = *if_not_exists;
+            ddl.create_table(&qualified(name)?, &create).await.map(drop)
+        }
+        Statement::DropTable { if_exists, name, force } => {
+            ddl.drop_table(&qualified(name)?, *if_exists, *force).await
+        }
+        Statement::TruncateTable { name, partitions } => {
+            ddl.truncate(&qualified(name)?, partitions.as_deref()).await
+        }
+        Statement::AlterTable(alter) => {
+            let AlterTable { table, action } = alter.as_ref();
+            let name = qualified(table)?;
+            match action {
+                AlterAction::AddPartitions(add) => ddl.add_partitions(&name, add).await,
+                AlterAction::DropPartitions { if_exists, names, force } => {
+                    ddl.drop_partitions(&name, names, *if_exists, *force).await
+                }
+                AlterAction::Rename { new_name } => ddl.rename_table(&name, new_name).await,
+                AlterAction::RenamePartition { name: old, new_name } => {
+                    ddl.rename_partition(&name, old, new_name).await
+                }
+                AlterAction::SetProperties(properties) => ddl.set_properties(&name, properties).await,
+                AlterAction::SetComment(comment) => ddl.set_comment(&name, comment).await,
+            }
+        }
+        other => Err(EngineError::internal(format!("{} is no statement about tables", other.verb()))),
+    }
+}
