@@ -41,14 +41,14 @@ pub(crate) async fn at_cut(catalog: &Catalog, tables: Vec<TableRecord>, at: At) 
                 Error::corrupt(object, "a record in the catalog", "none")
             };
             let partition = all.remove(&entry.id).ok_or_else(missing)?;
-            let tablets: Vec<TabletRecord> =
+            let buckets: Vec<TabletRecord> =
                 catalog.tablets(entry.id, at).await?.into_iter().map(|tablet| tablet.record).collect();
-            if tablets.len() != usize::try_from(entry.buckets).unwrap_or(usize::MAX) {
+            if buckets.len() != usize::try_from(entry.buckets).unwrap_or(usize::MAX) {
                 let object = format!("partition {} of table {}", entry.name, record.name);
-                let (expected, found) = (format!("{} tablets", entry.buckets), tablets.len().to_string());
+                let (expected, found) = (format!("{} tablets", entry.buckets), buckets.len().to_string());
                 return Err(Error::corrupt(object, expected, found));
             }
-            partitions.push((partition, tablets));
+            partitions.push((partition, buckets));
         }
         found.push(TableAtCut { record, partitions });
     }
@@ -73,7 +73,7 @@ pub(crate) async fn draft(catalog: &Catalog, reader: &SnapshotReader, wish: Rest
     let mut tables = Vec::new();
     for (position, name) in plan::select_for_restore(wish.label, &names, wish.objects)? {
         let Some(table) = refs.get(position) else { continue };
-        tables.push((snapshot_table(reader.table(table).await?)?, name));
+        tables.push((snapshot_table(&reader.table(table).await?)?, name));
     }
     let local = match wish.database {
         Some(database) => catalog.tables(database, at).await?,
@@ -85,7 +85,7 @@ pub(crate) async fn draft(catalog: &Catalog, reader: &SnapshotReader, wish: Rest
 }
 
 /// A table's page in the catalog's words.
-pub(crate) fn snapshot_table(manifest: TableManifest) -> Result<SnapshotTable> {
+pub(crate) fn snapshot_table(manifest: &TableManifest) -> Result<SnapshotTable> {
     let broken = |failed: serde_json::Error| {
         let object = format!("the description of table {} in the snapshot", manifest.name);
         Error::corrupt(object, "a table record", failed.to_string())

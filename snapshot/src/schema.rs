@@ -109,7 +109,7 @@ pub fn bounds(table: &TableRecord, entry: &PartitionEntry) -> Result<Bounds> {
         if values.is_empty() || values.len() > types.len() {
             return Err(wrong(values.len()));
         }
-        types.iter().zip(values).map(|(data_type, text)| datum(data_type, text)).collect::<Result<Vec<_>>>()
+        types.iter().zip(values).map(|(data_type, text)| datum(*data_type, text)).collect::<Result<Vec<_>>>()
     };
     match &entry.bounds {
         BoundsRecord::All => Ok(Bounds::All),
@@ -124,7 +124,7 @@ pub fn bounds(table: &TableRecord, entry: &PartitionEntry) -> Result<Bounds> {
                     return Err(wrong(value.len()));
                 }
                 let one = |(data_type, text): (&ColumnType, &Option<String>)| match text {
-                    Some(text) => datum(data_type, text),
+                    Some(text) => datum(*data_type, text),
                     None => Ok(Datum::Null),
                 };
                 tuples.push(types.iter().zip(value).map(one).collect::<Result<Vec<_>>>()?);
@@ -134,8 +134,8 @@ pub fn bounds(table: &TableRecord, entry: &PartitionEntry) -> Result<Bounds> {
     }
 }
 
-fn datum(data_type: &ColumnType, text: &str) -> Result<Datum> {
-    Datum::parse(data_type, text).map_err(tablet::Error::from).map_err(Error::from)
+fn datum(data_type: ColumnType, text: &str) -> Result<Datum> {
+    Datum::parse(&data_type, text).map_err(tablet::Error::from).map_err(Error::from)
 }
 
 /// What spreads rows over the table's partitions, in the order of its record, and their buckets.

@@ -132,6 +132,7 @@ pub struct TaskMessage {
 
 /// When a job passed its milestones: milliseconds since 1970, UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the unit is part of a time's name")]
 pub struct JobTimes {
     /// RESTORE: the plan was made and the target tables marked.
     #[serde(default, skip_serializing_if = "Option::is_none")]

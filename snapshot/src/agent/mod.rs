@@ -171,7 +171,9 @@ async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
     loop {
         let job = jobs.records().get(&job_key).cloned();
         let Some(job) = job.filter(|job| !job.is_done()) else {
-            running.values().for_each(|worker| worker.stop.cancel());
+            for worker in running.values() {
+                worker.stop.cancel();
+            }
             // Proof that nothing runs any more: the set is empty.
             while workers.join_next().await.is_some() {}
             let job = jobs.records().get(&job_key).cloned();

@@ -43,7 +43,7 @@ pub(super) async fn upload(
             meter.add_tablets(1);
         }
         let pages = writer.end_partition().await?;
-        product.uploaded.push(uploaded(share, pages)?);
+        product.uploaded.push(uploaded(share, &pages)?);
     }
     Ok(product)
 }
@@ -64,7 +64,7 @@ fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: Tabl
     Ok(TabletEntryIn { tablet: tablet.0, bucket, version: image.version.0, meta: image.meta, files: files.collect() })
 }
 
-fn uploaded(share: &PartitionShare, pages: PartitionPages) -> Result<UploadedPartition> {
+fn uploaded(share: &PartitionShare, pages: &PartitionPages) -> Result<UploadedPartition> {
     Ok(UploadedPartition {
         partition: share.partition,
         pages: pages.pages.iter().map(page_record).collect::<Result<_>>()?,

@@ -32,11 +32,11 @@ impl From<Event> for Outcome {
 pub(super) async fn drive(shared: Arc<Shared>, id: JobId, stop: CancellationToken) {
     let mut failed = 0;
     loop {
-        let step = env::select! {
+        let taken = env::select! {
             () = stop.cancelled() => return,
-            step = step(&shared, id, &mut failed) => step,
+            taken = step(&shared, id, &mut failed) => taken,
         };
-        match step {
+        match taken {
             Ok(Step::Ended) => return,
             Ok(Step::Moved) => {}
             Err(error) => {
@@ -183,7 +183,7 @@ fn judge(shared: &Shared, job: &JobRecord, duty: Duty, error: Error, attempts: &
     Judgement::Happened(Event::End(JobEnding { status, by_user: false }))
 }
 
-/// A message of a duty or task for the job's record.
-pub(super) fn message(task: impl ToString, message: impl Into<String>) -> TaskMessage {
-    TaskMessage { task: task.to_string(), message: message.into() }
+/// A message of a task for the job's record.
+pub(super) fn message(task: u32, message: String) -> TaskMessage {
+    TaskMessage { task: task.to_string(), message }
 }

@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// How often jobs whose time on record is over are looked for.
-const TRIM_EVERY: Duration = Duration::from_secs(60);
+const TRIM_EVERY: Duration = Duration::from_mins(1);
 
 /// Runs until `stop`: a driver for each job that is not done with, and the trimming of history.
 pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<()> {

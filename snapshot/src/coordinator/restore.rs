@@ -129,7 +129,7 @@ pub(super) async fn register(shared: &Shared, job: &Stored<JobRecord>) -> Result
     journal::delete_tasks(catalog, job.id, |task| task.kind == TaskKind::Stage).await?;
     let nodes: Vec<NodeId> = inventory::nodes(catalog, shared.node).await?.into_iter().collect();
     let replicas = replication_num(shared, spec);
-    let mut shares: BTreeMap<NodeId, Vec<PartitionShare>> = BTreeMap::new();
+    let mut by_node: BTreeMap<NodeId, Vec<PartitionShare>> = BTreeMap::new();
     let mut bytes: BTreeMap<NodeId, u64> = BTreeMap::new();
     let mut batch = Batch { job, change: None, records: 0 };
     for plan in table_plans(shared, job).await? {
@@ -156,7 +156,7 @@ pub(super) async fn register(shared: &Shared, job: &Stored<JobRecord>) -> Result
                 // An even part of the partition for each of its tablets.
                 let part = u128::from(made.bytes) * tablets.len() as u128 / u128::from(entry.buckets.max(1));
                 *bytes.entry(node).or_default() += u64::try_from(part).unwrap_or(u64::MAX);
-                shares.entry(node).or_default().push(PartitionShare {
+                by_node.entry(node).or_default().push(PartitionShare {
                     table: plan.source,
                     source: made.source,
                     name: entry.name.clone(),
@@ -169,10 +169,10 @@ pub(super) async fn register(shared: &Shared, job: &Stored<JobRecord>) -> Result
     }
     batch.flush().await?;
     let mut tasks = Vec::new();
-    for (node, shares) in shares {
+    for (node, share) in by_node {
         let head = TaskHead { job: job.id, kind: TaskKind::Stage, node, attempt: 0 };
         let node_bytes = bytes.get(&node).copied().unwrap_or(0);
-        plan::split(&mut tasks, head, shares, node_bytes, shared.options.task_sizes);
+        plan::split(&mut tasks, head, share, node_bytes, shared.options.task_sizes);
     }
     journal::put_tasks(catalog, job, &tasks).await?;
     Ok(Event::Registered.into())

@@ -19,7 +19,7 @@ use env::rt::time::unix_millis;
 use std::sync::Arc;
 
 /// How long a CANCEL waits for what it cannot decide by itself.
-const CANCEL_PATIENCE: Duration = Duration::from_secs(60);
+const CANCEL_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a CANCEL waits for the clean-up, so that who comes next finds nothing in the way.
 const CLEAN_PATIENCE: Duration = Duration::from_secs(5);

@@ -1,0 +1,88 @@
+use super::*;
+
+fn properties(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+fn backup(pairs: &[(&str, &str)]) -> Result<BackupProperties> {
+    backup_properties(&properties(pairs), TIMEOUT_S_MIN)
+}
+
+fn restore(pairs: &[(&str, &str)]) -> Result<RestoreProperties> {
+    restore_properties(&properties(pairs), TIMEOUT_S_MIN)
+}
+
+fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
+    let failed = result.unwrap_err();
+    assert_eq!(failed.kind(), crate::ErrorKind::Invalid);
+    failed.to_string()
+}
+
+#[test]
+fn a_backup_without_properties_has_a_day() {
+    assert_eq!(backup(&[]).unwrap(), BackupProperties { timeout_s: 86_400 });
+}
+
+#[test]
+fn type_full_is_taken_in_any_case_and_nothing_else_is() {
+    for full in ["full", "FULL", "Full"] {
+        backup(&[("type", full)]).unwrap();
+    }
+    for other in ["incremental", "", "fulll"] {
+        assert_eq!(told(backup(&[("type", other)])), format!("property \"type\" must be \"full\", not \"{other}\""));
+    }
+}
+
+#[test]
+fn a_timeout_under_ten_minutes_is_refused() {
+    assert_eq!(backup(&[("timeout", "600")]).unwrap().timeout_s, 600);
+    assert_eq!(told(backup(&[("timeout", "599")])), "property \"timeout\" must be at least 600 seconds, not 599");
+    assert_eq!(told(backup(&[("timeout", "soon")])), "property \"timeout\" must be a whole number, not \"soon\"");
+    assert_eq!(told(backup(&[("timeout", "-5")])), "property \"timeout\" must be a whole number, not \"-5\"");
+}
+
+#[test]
+fn keys_are_compared_with_their_case_and_unknown_ones_are_listed() {
+    let text = told(backup(&[("TYPE", "full"), ("ttl", "1 DAY")]));
+    assert_eq!(text, "unknown properties: [TYPE, ttl]; known are: type, timeout");
+}
+
+#[test]
+fn a_restore_needs_its_backup_timestamp() {
+    let text = told(restore(&[]));
+    assert!(text.contains("\"backup_timestamp\" is required") && text.contains("SHOW SNAPSHOT"), "{text}");
+    let taken = restore(&[("backup_timestamp", "2026-01-01-00-00-00-000")]).unwrap();
+    assert_eq!(taken.timestamp, "2026-01-01-00-00-00-000");
+    assert_eq!((taken.timeout_s, taken.replication_num, taken.allow_load), (86_400, None, false));
+}
+
+#[test]
+fn every_problem_names_its_own_key_and_all_are_told_at_once() {
+    let text = told(restore(&[
+        ("replication_num", "many"),
+        ("meta_version", "x"),
+        ("starrocks_meta_version", "y"),
+        ("allow_load", "perhaps"),
+        ("timeout", "1"),
+        ("other", "z"),
+    ]));
+    for key in ["replication_num", "\"meta_version\"", "starrocks_meta_version", "allow_load", "timeout", "backup_timestamp", "[other]"] {
+        assert!(text.contains(key), "{key}: {text}");
+    }
+}
+
+#[test]
+fn the_other_restore_properties_are_read() {
+    let taken = restore(&[
+        ("backup_timestamp", "t"),
+        ("replication_num", "3"),
+        ("meta_version", "22"),
+        ("starrocks_meta_version", "4"),
+        ("allow_load", "TRUE"),
+        ("timeout", "3600"),
+    ]);
+    let expected =
+        RestoreProperties { timestamp: "t".into(), timeout_s: 3_600, replication_num: Some(3), allow_load: true };
+    assert_eq!(taken.unwrap(), expected);
+    assert!(told(restore(&[("backup_timestamp", "t"), ("replication_num", "0")])).contains("at least 1, not 0"));
+}

@@ -148,19 +148,17 @@ pub fn duty(job: &JobRecord) -> Duty {
 #[must_use]
 pub fn apply(job: JobRecord, event: Event, now_ms: u64) -> JobRecord {
     let mut job = job;
-    match event {
-        Event::TaskErrors(messages) => {
-            if !job.is_done() {
-                job.errors.extend(messages);
-                let surplus = job.errors.len().saturating_sub(TASK_MESSAGES_MAX);
-                job.errors.drain(..surplus);
-            }
-            job
+    if let Event::TaskErrors(messages) = event {
+        if !job.is_done() {
+            job.errors.extend(messages);
+            let surplus = job.errors.len().saturating_sub(TASK_MESSAGES_MAX);
+            job.errors.drain(..surplus);
         }
-        event => match &job.work {
-            JobWork::Backup { .. } => backup::apply(job, event, now_ms),
-            JobWork::Restore { .. } => restore::apply(job, event, now_ms),
-        },
+        return job;
+    }
+    match &job.work {
+        JobWork::Backup { .. } => backup::apply(job, event, now_ms),
+        JobWork::Restore { .. } => restore::apply(job, event, now_ms),
     }
 }
 
