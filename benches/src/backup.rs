@@ -81,7 +81,9 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
             open,
         };
         let tablet = u64::from(number);
-        writer.add(TabletEntryIn { tablet, bucket: number, version: 1, meta: serde_json::Value::Null, files: vec![file] }).await?;
+        writer
+            .add(TabletEntryIn { tablet, bucket: number, version: 1, meta: serde_json::Value::Null, files: vec![file] })
+            .await?;
     }
     let pages = writer.end_partition().await?;
     let buckets = u32::try_from(segments.len())?;
@@ -140,7 +142,10 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
 async fn check(repository: &Path, bytes: u64) -> Result<()> {
     let repository = Repository::open(repository::local(repository)).await?;
     let snapshots = repository.snapshots().await?;
-    anyhow::ensure!(snapshots.iter().map(|snapshot| snapshot.bytes).eq([bytes]), "the snapshot is not whole: {snapshots:?}");
+    anyhow::ensure!(
+        snapshots.iter().map(|snapshot| snapshot.bytes).eq([bytes]),
+        "the snapshot is not whole: {snapshots:?}"
+    );
     Ok(())
 }
 
