@@ -16,8 +16,12 @@ use sqlparser::parser::{Parser, ParserError};
 /// How deep expressions and queries may nest.
 pub(super) const DEPTH_MAX: usize = 64;
 
-/// How many operators the expressions of one statement may have between them.
-pub(super) const OPERATORS_MAX: u32 = 4_000;
+/// How many operators the expressions of one statement may have between them, and so how deep their trees can be. The query
+/// engine needs some 5 KiB of stack for each level while it plans: `PLANNING_STACK_BYTES` is enough for the deepest.
+pub(super) const OPERATORS_MAX: u32 = 2_000;
+
+/// The stack that a thread needs which plans queries that this front end has let through.
+pub const PLANNING_STACK_BYTES: usize = 16 << 20;
 
 /// Steps that each token may cost on average; well-formed text needs about three.
 const STEPS_PER_TOKEN: u64 = 8;

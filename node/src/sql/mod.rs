@@ -35,6 +35,7 @@ use cursor::{Cursor, Parsed, Rows};
 use dialect::BoundedDialect;
 use scan::{Lexeme, Place, Scanner};
 
+pub use dialect::PLANNING_STACK_BYTES;
 pub use error::{SqlError, SqlErrorKind};
 pub use files::files;
 pub use names::{NameKind, check_name, quote_name, quote_text};
