@@ -1,10 +1,24 @@
 //! The storage node: SQL, MySQL protocol, queries, HTTP and command line of Tabularium.
+//!
+//! An [`Engine`](engine::Engine) is a node without its doors: it opens a data directory, and its
+//! [sessions](session::Session) execute statements. The doors ([`mysql`], [`http`], the command line) only carry statements
+//! in and rows out.
+//!
+//! Query engine and doors are left out under `--cfg madsim`: the simulator drives engines with statements of its own.
 
+mod ddl;
+pub mod engine;
 pub mod error;
 #[cfg(not(madsim))]
 pub mod http;
+mod jobs;
+mod load;
 #[cfg(not(madsim))]
 pub mod mysql;
+#[cfg(not(madsim))]
+mod query;
 pub mod result;
+pub mod session;
+mod show;
 pub mod sql;
 pub mod stream_load;

@@ -5,7 +5,7 @@ use super::spec;
 use super::{ATTEMPTS, Ddl, QualifiedName, is_certain, too_often};
 use crate::error::EngineError;
 use crate::load::let_in;
-use crate::sql::AddPartitions;
+use crate::sql::{AddPartitions, Distribution};
 use catalog::records::{
     PartitionEntry, PartitionRecord, PartitionState, Partitioning, RecycleRecord, Recycled, TableRecord,
 };
@@ -20,6 +20,7 @@ impl Ddl {
         &self,
         name: &QualifiedName,
         add: &AddPartitions,
+        distribution: Option<&Distribution>,
     ) -> Result<(), EngineError> {
         for _ in 0..ATTEMPTS {
             let (_, table) = self.table(name).await?;
@@ -65,7 +66,7 @@ impl Ddl {
             };
             let mut all = existing;
             ranges::add(&mut all, new.clone())?;
-            let buckets = table.partitions.iter().map(|entry| entry.buckets).max().unwrap_or(spec::BUCKETS_DEFAULT);
+            let buckets = spec::added_buckets(distribution, &table, &schema)?;
             let made = self.make_partitions(table.id, &schema, &new, buckets).await?;
             let mut grown = table.record.clone();
             grown.partitions.extend(made.entries.clone());

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use tablet::{Column, ColumnType, DefaultValue, KeyModel, Router, Schema};
 
 /// Buckets of a partition when the statement says nothing.
-pub(super) const BUCKETS_DEFAULT: u32 = 2;
+const BUCKETS_DEFAULT: u32 = 2;
 
 /// Most buckets of a partition.
 const BUCKETS_MAX: u32 = 100_000;
@@ -38,9 +38,6 @@ pub(super) struct TableSpec {
 /// # Errors
 /// Invalid or Unsupported, naming what was typed.
 pub(super) fn check(statement: &CreateTable) -> Result<TableSpec, EngineError> {
-    if let Some(engine) = statement.engine.as_deref().filter(|engine| *engine != "OLAP") {
-        return Err(EngineError::unsupported(format!("ENGINE = {engine} is not supported; leave it out or use OLAP")));
-    }
     let schema = schema(statement)?;
     let properties = properties(&statement.properties)?;
     let partitioned = match &statement.partition_by {
@@ -229,7 +226,49 @@ fn implied_keys(columns: &[ColumnDef]) -> Result<Vec<String>, EngineError> {
 }
 
 fn distribution(statement: &CreateTable, schema: &Schema) -> Result<(Distribution, u32), EngineError> {
-    let (distribution, buckets) = match &statement.distribution {
+    let (distribution, buckets) = given_distribution(statement.distribution.as_ref(), schema)?;
+    let buckets = buckets.unwrap_or(BUCKETS_DEFAULT);
+    check_buckets(buckets)?;
+    Ok((distribution, buckets))
+}
+
+/// The buckets of partitions that are added to a table.
+///
+/// # Errors
+/// Invalid when rows are to be spread in another way than in the table's other partitions.
+pub(super) fn added_buckets(
+    given: Option<&sql::Distribution>,
+    table: &TableRecord,
+    schema: &Schema,
+) -> Result<u32, EngineError> {
+    let usual = table.partitions.iter().map(|entry| entry.buckets).max().unwrap_or(BUCKETS_DEFAULT);
+    if given.is_none() {
+        return Ok(usual);
+    }
+    let (distribution, buckets) = given_distribution(given, schema)?;
+    if distribution != table.distribution {
+        return Err(EngineError::invalid(format!(
+            "partitions of table '{}' are all distributed in the same way; only the number of buckets may differ",
+            table.name
+        )));
+    }
+    let buckets = buckets.unwrap_or(usual);
+    check_buckets(buckets)?;
+    Ok(buckets)
+}
+
+fn check_buckets(buckets: u32) -> Result<(), EngineError> {
+    if (1..=BUCKETS_MAX).contains(&buckets) {
+        return Ok(());
+    }
+    Err(EngineError::invalid(format!("BUCKETS {buckets}: a partition has 1 to {BUCKETS_MAX} buckets")))
+}
+
+fn given_distribution(
+    given: Option<&sql::Distribution>,
+    schema: &Schema,
+) -> Result<(Distribution, Option<u32>), EngineError> {
+    Ok(match given {
         Some(sql::Distribution::Hash { columns, buckets }) => {
             let columns = own_columns(schema, columns, "bucketing")?;
             (Distribution::Hash { columns: names(schema, &columns) }, *buckets)
@@ -240,12 +279,7 @@ fn distribution(statement: &CreateTable, schema: &Schema) -> Result<(Distributio
             (Distribution::Hash { columns }, None)
         }
         None => (Distribution::Random, None),
-    };
-    let buckets = buckets.unwrap_or(BUCKETS_DEFAULT);
-    if !(1..=BUCKETS_MAX).contains(&buckets) {
-        return Err(EngineError::invalid(format!("BUCKETS {buckets}: a partition has 1 to {BUCKETS_MAX} buckets")));
-    }
-    Ok((distribution, buckets))
+    })
 }
 
 fn partitions(statement: &CreateTable, schema: &Schema, columns: &[usize]) -> Result<Vec<Partition>, EngineError> {
@@ -391,7 +425,6 @@ pub(crate) fn show_create(database: Option<&str>, table: &TableRecord) -> Result
         if_not_exists: false,
         name: sql::ObjectName { database: database.map(str::to_owned), name: table.name.clone() },
         columns: table.columns.iter().map(shown_column).collect::<Result<_, _>>()?,
-        engine: Some("OLAP".to_owned()),
         keys: shown_keys(table),
         comment: Some(table.comment.clone()).filter(|comment| !comment.is_empty()),
         partition_by,
@@ -482,7 +515,6 @@ pub(crate) fn table_from_query(statement: &CreateTableAs, shown: &ArrowSchema) -
         if_not_exists: statement.if_not_exists,
         name: statement.name.clone(),
         columns,
-        engine: statement.engine.clone(),
         keys: statement.keys.clone(),
         comment: statement.comment.clone(),
         partition_by: statement.partition_by.clone(),

@@ -377,11 +377,6 @@ impl Batches {
         }
     }
 
-    /// The columns of the batches: nullable text.
-    pub(crate) fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
     /// Takes bytes and gives the batches that are full; at the end, also what is left.
     ///
     /// # Errors

@@ -17,8 +17,6 @@ pub(crate) mod stream;
 mod transaction;
 pub(crate) mod values;
 
-#[cfg(test)]
-mod tests;
 
 pub(crate) use begin::BeginError;
 pub(crate) use publish::Publisher;

@@ -8,7 +8,7 @@ use arrow::array::RecordBatch;
 use bytes::Bytes;
 use catalog::At;
 use catalog::Stored;
-use catalog::records::{LoadState, TableRecord};
+use catalog::records::TableRecord;
 use env::rt::time::{Instant, timeout_at, unix_millis};
 use env::rt::{self, CancellationToken};
 use futures::StreamExt;
@@ -125,16 +125,6 @@ impl Loader {
         let database = database.ok_or_else(|| EngineError::unknown_database(&request.database))?;
         let table = self.catalog.table(database.id, &request.table, At::Latest).await?;
         table.ok_or_else(|| EngineError::unknown_table(&request.database, &request.table))
-    }
-
-    /// Where the load of a label stands, for clients that ask before they send again.
-    ///
-    /// # Errors
-    /// 1049; what the catalog says.
-    pub(crate) async fn label_state(&self, database: &str, label: &str) -> Result<Option<LoadState>, EngineError> {
-        let found = self.catalog.database(database, At::Latest).await?;
-        let found = found.ok_or_else(|| EngineError::unknown_database(database))?;
-        Ok(self.catalog.load(found.id, label, At::Latest).await?.map(|load| load.record.state))
     }
 }
 

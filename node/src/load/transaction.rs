@@ -3,7 +3,7 @@
 use super::{Loader, WRITERS, let_in};
 use crate::error::{EngineError, ErrorKind};
 use arrow::array::RecordBatch;
-use catalog::records::{LoadRecord, LoadState, PartitionEntry, PartitionRecord, TableRecord};
+use catalog::records::{DatabaseRecord, LoadRecord, LoadState, PartitionEntry, PartitionRecord, TableRecord};
 use catalog::{At, Record, Stored, keys};
 use env::ids::{LoadId, PartitionId, TabletId, Version};
 use env::rt::sync::Semaphore;
@@ -124,11 +124,6 @@ impl Load {
     /// The columns that rows must have.
     pub(crate) fn schema(&self) -> &Arc<Schema> {
         &self.schema
-    }
-
-    /// Rows taken so far.
-    pub(crate) fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// Takes rows as somebody typed them: `columns` says which of the table's columns `batch` gives, in order. They are cast
@@ -364,11 +359,9 @@ impl Load {
         let gone = || changed(&self.table, "it was dropped");
         let now = self.loader.catalog.get::<TableRecord>(&self.table.record.key(), At::Latest).await?;
         let now = now.ok_or_else(gone)?;
-        let database = self.loader.catalog.get::<catalog::records::DatabaseRecord>(
-            &keys::database(now.database),
-            At::Latest,
-        );
-        let_in(&now, &database.await?.ok_or_else(gone)?.name)?;
+        let key = keys::database(now.database);
+        let database = self.loader.catalog.get::<DatabaseRecord>(&key, At::Latest).await?.ok_or_else(gone)?;
+        let_in(&now, &database.name)?;
         if now.columns != self.table.columns || now.distribution != self.table.distribution {
             return Err(changed(&self.table, "its columns are others now"));
         }

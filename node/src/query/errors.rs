@@ -46,7 +46,7 @@ fn shared(error: &DataFusionError) -> EngineError {
     EngineError::invalid(plain(&error.strip_backtrace()))
 }
 
-fn external(error: &(dyn std::error::Error + Send + Sync)) -> EngineError {
+fn external(error: &(dyn std::error::Error + Send + Sync + 'static)) -> EngineError {
     let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(inner) = source {
         if let Some(own) = inner.downcast_ref::<EngineError>() {

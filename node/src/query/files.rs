@@ -311,13 +311,12 @@ fn same_columns(a: &Schema, b: &Schema) -> bool {
 
 /// `file://` and the path with all but plain characters escaped.
 fn url_of(path: &str) -> String {
-    use std::fmt::Write;
     let mut url = String::from("file://");
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            drop(write!(url, "%{byte:02X}"));
+            url.push_str(&format!("%{byte:02X}"));
         }
     }
     url

@@ -141,7 +141,7 @@ impl TabletTable {
             return None;
         }
         let mut file = PartitionedFile::new(segment.path.clone(), segment.len_bytes)
-            .with_extension(Source { path: segment.path.clone(), view: Arc::clone(&place.view) });
+            .with_extension(Source { path: segment.path.clone(), _view: Arc::clone(&place.view) });
         if let Some(deletes) = &segment.deletes {
             file = file.with_extension(ParquetRowSelection::new(row_selection(segment.rows, deletes)));
         }
@@ -259,7 +259,8 @@ impl TableProvider for TabletTable {
         if !self.renamed {
             return Ok(scan);
         }
-        let names = scan.schema().fields().iter().enumerate().map(|(at, field)| {
+        let stored = scan.schema();
+        let names = stored.fields().iter().enumerate().map(|(at, field)| {
             let column: Arc<dyn PhysicalExpr> = Arc::new(Column::new(field.name(), at));
             (column, field.name().to_lowercase())
         });

@@ -25,7 +25,7 @@ pub(super) struct Source {
     /// Where the segment is.
     pub(super) path: String,
     /// Holds the file.
-    pub(super) view: Arc<TabletView>,
+    pub(super) _view: Arc<TabletView>,
 }
 
 /// Bytes of footers kept in memory at most (in each of two generations).

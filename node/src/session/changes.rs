@@ -7,7 +7,9 @@ use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::load::{Committed, CommitError, Load, values};
 use crate::result::Outcome;
-use crate::sql::{Insert, InsertSource, Properties, Statement, ValueRows};
+#[cfg(madsim)]
+use crate::sql::Statement;
+use crate::sql::{Insert, InsertSource, Properties, ValueRows};
 use arrow::array::ArrayRef;
 use catalog::records::TableRecord;
 use env::rt::CancellationToken;

@@ -183,7 +183,9 @@ async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) 
             let AlterTable { table, action } = alter.as_ref();
             let name = qualified(table)?;
             match action {
-                AlterAction::AddPartitions(add) => ddl.add_partitions(&name, add).await,
+                AlterAction::AddPartitions { partitions, distribution } => {
+                    ddl.add_partitions(&name, partitions, distribution.as_ref()).await
+                }
                 AlterAction::DropPartitions { if_exists, names, force } => {
                     ddl.drop_partitions(&name, names, *if_exists, *force).await
                 }
