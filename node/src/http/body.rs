@@ -33,14 +33,15 @@ pub(crate) struct Pump {
     wanted: oneshot::Receiver<()>,
     limits: BodyLimits,
     begun: bool,
-    complete: bool,
+    /// Nothing more will come: the body is complete, or the client does not go on.
+    ended: bool,
 }
 
 /// The two ends of a body's way: the pump, and the stream that the loader reads.
 pub(crate) fn channel(limits: BodyLimits) -> (Pump, BoxStream<'static, io::Result<Bytes>>) {
     let (sender, receiver) = mpsc::channel(PIECES_WAITING_MAX);
     let (want, wanted) = oneshot::channel();
-    let pump = Pump { pieces: sender, wanted, limits, begun: false, complete: false };
+    let pump = Pump { pieces: sender, wanted, limits, begun: false, ended: false };
     let stream = stream::unfold((receiver, Some(want), false), |(mut receiver, want, ended)| async move {
         if ended {
             return None;
@@ -77,13 +78,17 @@ impl Pump {
         let last = loop {
             let piece = match time::timeout(self.limits.idle_timeout, body.next()).await {
                 Err(_elapsed) => {
+                    self.ended = true;
                     break Piece::Failed(io::Error::new(io::ErrorKind::TimedOut, "the client sends nothing"));
                 }
                 Ok(None) => {
-                    self.complete = true;
+                    self.ended = true;
                     break Piece::End;
                 }
-                Ok(Some(Err(error))) => break Piece::Failed(io::Error::other(error)),
+                Ok(Some(Err(error))) => {
+                    self.ended = true;
+                    break Piece::Failed(io::Error::other(error));
+                }
                 Ok(Some(Ok(bytes))) => bytes,
             };
             total = total.saturating_add(u64::try_from(piece.len()).unwrap_or(u64::MAX));
@@ -95,16 +100,15 @@ impl Pump {
                 return;
             }
         };
-        if self.pieces.send(last).await.is_err() {
-            // The loader has seen enough; its answer says why.
-        }
+        // When the loader has seen enough already, its answer says why.
+        self.pieces.send(last).await.ok();
     }
 
     /// Reads on without use, so that a client that is still sending gets to read the answer. Not for ever: a client
     /// with much more to send loses the connection.
     pub(crate) async fn discard(&self, body: &mut BodyDataStream) {
         const DISCARDED_BYTES_MAX: usize = 64 << 20;
-        if self.complete {
+        if self.ended {
             return;
         }
         let discard = async {

@@ -4,7 +4,7 @@
 //! than the bytes that came. Knows nothing of what packets mean, except OK, EOF and ERR, which everything sends.
 
 use super::capabilities::{self, status};
-use super::codec::put_lenenc;
+use super::codec::{put_lenenc, put_lenenc_bytes};
 use crate::error::EngineError;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use env::rt::{CancellationToken, Duration, time};
@@ -122,10 +122,10 @@ impl Channel {
             let header = self.inbound.get_u32_le();
             let [a, b, c, sequence] = header.to_le_bytes();
             let len = usize::try_from(u32::from_le_bytes([a, b, c, 0])).unwrap_or(usize::MAX);
-            if sequence != self.sequence {
-                return Err(ChannelError::OutOfOrder { expected: self.sequence, found: sequence });
+            let expected = std::mem::replace(&mut self.sequence, sequence.wrapping_add(1));
+            if sequence != expected {
+                return Err(ChannelError::OutOfOrder { expected, found: sequence });
             }
-            self.sequence = self.sequence.wrapping_add(1);
             if joined.len().saturating_add(len) > self.packet_len_bytes_max {
                 return Err(ChannelError::TooLarge { max: self.packet_len_bytes_max });
             }
@@ -279,7 +279,10 @@ impl Channel {
             put_lenenc(out, 0);
             out.extend_from_slice(&status(more_results).to_le_bytes());
             out.extend_from_slice(&0_u16.to_le_bytes());
-            out.extend_from_slice(info.as_bytes());
+            // Documented as the rest of the packet; real servers send, and clients read, its length first.
+            if !info.is_empty() {
+                put_lenenc_bytes(out, info.as_bytes());
+            }
         });
     }
 

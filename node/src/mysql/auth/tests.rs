@@ -28,8 +28,8 @@ const PLUGINS: [Plugin; 2] = [Plugin::Native, Plugin::CachingSha2];
 #[test]
 fn the_stored_hash_is_the_one_that_mysql_stores() {
     // PASSWORD('password') of MySQL 5 and MariaDB.
-    let hash: String = StoredPassword::of("password").native.iter().map(|byte| format!("{byte:02X}")).collect();
-    assert_eq!(hash, "2470C0C06DEE42FD1618BBB99005ADCA2EC9D1E19");
+    let expected = *b"\x24\x70\xC0\xC0\x6D\xEE\x42\xFD\x16\x18\xBB\x99\x00\x5A\xDC\xA2\xEC\x9D\x1E\x19";
+    assert_eq!(StoredPassword::of("password").native, expected);
 }
 
 #[test]

@@ -24,9 +24,9 @@ async fn a_command_is_read_and_the_reply_counts_on() {
     channel.capabilities = capabilities::PROTOCOL_41;
     channel.put_ok(3, "info", true);
     channel.flush().await.unwrap();
-    let mut reply = vec![0; 15];
+    let mut reply = vec![0; 16];
     client.read_exact(&mut reply).await.unwrap();
-    assert_eq!(reply, frame(1, b"\x00\x03\x00\x0a\x00\x00\x00info"));
+    assert_eq!(reply, frame(1, b"\x00\x03\x00\x0a\x00\x00\x00\x04info"));
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_client_that_does_not_read_is_given_up() {
 async fn a_kill_ends_a_write_that_waits() {
     let (server, client) = tokio::io::duplex(16);
     let kill = CancellationToken::new();
-    let mut channel = Channel::new(Box::new(server), 64, Duration::from_secs(60), kill.clone());
+    let mut channel = Channel::new(Box::new(server), 64, Duration::from_mins(1), kill.clone());
     channel.put(|out| out.resize(out.len() + 1_000, 1));
     let (flushed, ()) = tokio::join!(channel.flush(), async {
         time::sleep(Duration::from_millis(10)).await;

@@ -38,22 +38,25 @@ fn texts_cannot_leave_their_quotes() {
     assert_eq!(quote("é\n".as_bytes()), "'é\n'");
 }
 
+/// A parameter's type, its flags and its bytes.
+type Value<'a> = (u8, u8, &'a [u8]);
+
 /// The body of COM_STMT_EXECUTE after its head: no NULLs, types given.
-fn body(values: &[(u8, u8, &[u8])]) -> Vec<u8> {
+fn body(values: &[Value<'_>]) -> Vec<u8> {
     let mut body = vec![0; values.len().div_ceil(8)];
     body.push(1);
-    values.iter().for_each(|(kind, flags, _)| body.extend_from_slice(&[*kind, *flags]));
-    values.iter().for_each(|(_, _, value)| body.extend_from_slice(value));
+    body.extend(values.iter().flat_map(|(kind, flags, _)| [*kind, *flags]));
+    body.extend(values.iter().flat_map(|(_, _, value)| value.iter().copied()));
     body
 }
 
-fn literals(values: &[(u8, u8, &[u8])]) -> Result<Vec<String>, ParameterError> {
+fn literals(values: &[Value<'_>]) -> Result<Vec<String>, ParameterError> {
     take_literals(&mut Fields(&body(values)), values.len(), &mut Vec::new(), &BTreeMap::new())
 }
 
 #[test]
 fn each_type_has_its_literal() {
-    let cases: Vec<((u8, u8, &[u8]), &str)> = vec![
+    let cases: Vec<(Value<'_>, &str)> = vec![
         ((kind::TINY, 0, b"\xff"), "-1"),
         ((kind::TINY, 0x80, b"\xff"), "255"),
         ((kind::SHORT, 0, b"\x00\x80"), "-32768"),
