@@ -104,8 +104,8 @@ impl TabletStore {
         Ok(store)
     }
 
-    /// Closes the metadata file; changes that come later are refused, views stay readable. Call it before the same
-    /// disk is opened again in this process.
+    /// Closes the metadata file; changes that come later are refused. Call it before the same disk is opened again in
+    /// this process. Views stay readable until then; the next store does not know them and keeps no files for them.
     pub async fn close(&self) {
         self.inner.journal.close().await;
     }

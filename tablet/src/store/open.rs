@@ -177,7 +177,7 @@ fn load_pins(journal: &Journal, tablets: &Tablets) -> Result<Pins> {
             Some(state) => state,
             None => Arc::new(read_state(&format!("pin record {owner}/{id}"), tablet, &pinned)?),
         };
-        pins.entry(JobId(owner)).or_default().insert(TabletId(id), state);
+        pins.entry(JobId(owner)).or_default().insert(TabletId(id), tablet.hold_again(state));
     }
     Ok(pins)
 }

@@ -2,9 +2,11 @@
 
 use crate::error::{Error, Result};
 use crate::image::{ImageName, TabletImage, TabletImageMeta, deletes_name};
+use crate::schema::Schema;
 use crate::store::deletes::encode;
 use crate::store::journal::{Edits, Table};
 use crate::store::state::State;
+use crate::store::tablet::Pin;
 use crate::store::{StoreError, TabletStore};
 use crate::view::segment_path;
 use bytes::Bytes;
@@ -14,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who pins what.
-pub(super) type Pins = BTreeMap<JobId, BTreeMap<TabletId, Arc<State>>>;
+pub(super) type Pins = BTreeMap<JobId, BTreeMap<TabletId, Pin>>;
 
 impl TabletStore {
     /// Pins tablets at versions for a job, all or none, in one transaction. What the job has pinned already at the same
@@ -25,25 +27,25 @@ impl TabletStore {
     /// (take a newer one), `Unavailable` when one is still to come; what the disk says. Nothing is pinned then.
     pub async fn pin(&self, owner: JobId, tablets: &[(TabletId, Version)]) -> Result<()> {
         let mut edits = Edits::default();
-        let mut states: BTreeMap<TabletId, Arc<State>> = BTreeMap::new();
+        let mut made: BTreeMap<TabletId, Pin> = BTreeMap::new();
         for (id, version) in tablets {
-            let pinned = self.inner.pins.lock().get(&owner).and_then(|pins| pins.get(id).cloned());
-            if pinned.is_some_and(|state| state.version == *version) {
+            let pinned = self.inner.pins.lock().get(&owner).and_then(|pins| Some(pins.get(id)?.state.version));
+            if pinned == Some(*version) {
                 continue;
             }
-            // From here on `states` holds the state, so that a reclaim between here and the commit keeps its files.
-            let state = self.inner.live(*id)?.at(*version)?;
-            if let Some(other) = states.get(id).filter(|other| other.version != *version) {
-                return Err(StoreError::NamedTwice { tablet: *id, first: other.version, second: *version }.into());
+            // It holds the state from here on: a reclaim that comes before the commit keeps the files.
+            let pin = self.inner.live(*id)?.hold(*version)?;
+            if let Some(other) = made.get(id).map(|other| other.state.version).filter(|other| other != version) {
+                return Err(StoreError::NamedTwice { tablet: *id, first: other, second: *version }.into());
             }
-            edits.put(Table::Pins, &[owner.0, id.0], &state.to_record())?;
-            states.insert(*id, state);
+            edits.put(Table::Pins, &[owner.0, id.0], &pin.state.to_record())?;
+            made.insert(*id, pin);
         }
         if edits.is_empty() {
             return Ok(());
         }
         let inner = Arc::clone(&self.inner);
-        self.inner.journal.commit(edits, move || inner.pins.lock().entry(owner).or_default().extend(states)).await
+        self.inner.journal.commit(edits, move || inner.pins.lock().entry(owner).or_default().extend(made)).await
     }
 
     /// Lets go of everything that a job has pinned; nothing pinned is no error.
@@ -78,7 +80,7 @@ impl TabletStore {
     /// What a job has pinned, by tablet.
     pub fn pins(&self, owner: JobId) -> Vec<(TabletId, Version)> {
         let pins = self.inner.pins.lock();
-        pins.get(&owner).into_iter().flatten().map(|(tablet, state)| (*tablet, state.version)).collect()
+        pins.get(&owner).into_iter().flatten().map(|(tablet, pin)| (*tablet, pin.state.version)).collect()
     }
 
     /// The image of a tablet exactly as a job has pinned it, even when the tablet was removed meanwhile. No file is
@@ -87,10 +89,8 @@ impl TabletStore {
     /// # Errors
     /// `NotFound` when the job has no pin on the tablet.
     pub fn pinned(&self, owner: JobId, tablet: TabletId) -> Result<TabletImage> {
-        let state = self.pinned_state(owner, tablet)?;
-        // A pin holds rowsets, and rowsets hold the record of their tablet.
-        let found = self.inner.tablet(tablet).ok_or(StoreError::UnknownTablet(tablet))?;
-        let meta = TabletImageMeta::of(&found.schema, &state);
+        let (schema, state) = self.pinned_state(owner, tablet)?;
+        let meta = TabletImageMeta::of(&schema, &state);
         Ok(TabletImage { tablet, version: state.version, meta })
     }
 
@@ -101,7 +101,7 @@ impl TabletStore {
     /// `NotFound` when the job has no such pin or the image no such file; `Corrupt` when the file is missing or has
     /// another length.
     pub async fn image_bytes(&self, owner: JobId, tablet: TabletId, name: &str) -> Result<Bytes> {
-        let state = self.pinned_state(owner, tablet)?;
+        let (_, state) = self.pinned_state(owner, tablet)?;
         let unknown = || StoreError::UnknownFile { tablet, name: name.to_owned() };
         match ImageName::parse(name).ok_or_else(unknown)? {
             ImageName::Deletes(segment, version) => {
@@ -128,9 +128,10 @@ impl TabletStore {
         }
     }
 
-    fn pinned_state(&self, owner: JobId, tablet: TabletId) -> Result<Arc<State>> {
+    fn pinned_state(&self, owner: JobId, tablet: TabletId) -> Result<(Arc<Schema>, Arc<State>)> {
         let pins = self.inner.pins.lock();
-        let state = pins.get(&owner).and_then(|pins| pins.get(&tablet));
-        Ok(Arc::clone(state.ok_or(StoreError::UnknownPin { owner, tablet })?))
+        let pin = pins.get(&owner).and_then(|pins| pins.get(&tablet));
+        let pin = pin.ok_or(StoreError::UnknownPin { owner, tablet })?;
+        Ok((Arc::clone(&pin.tablet.schema), Arc::clone(&pin.state)))
     }
 }

@@ -162,7 +162,7 @@ impl Inner {
         let retention = Retention { versions: self.options.keep_versions, age: self.options.keep_for };
         let now = Instant::now();
         let mut plans = ReclaimPlan::default();
-        for tablet in &tablets {
+        for tablet in tablets.iter().filter(|tablet| !is_settled(&tablet.shared())) {
             plans.tablets.extend(plan(&self.facts(tablet, now)?, retention));
         }
         if matches!(scope, Scope::Everything) {
@@ -183,6 +183,7 @@ impl Inner {
         let mut facts = TabletFacts {
             tablet: tablet.id,
             life: shared.life,
+            pinned: shared.pins > 0,
             versions: shared.versions.iter().map(|(version, kept)| version_facts(*version, kept, now)).collect(),
             rowsets: Vec::new(),
             deletes: Vec::new(),
@@ -233,6 +234,7 @@ impl Inner {
         Ok(TabletFacts {
             tablet,
             life: Life::Removed,
+            pinned: false,
             versions: Vec::new(),
             rowsets: Vec::new(),
             deletes: Vec::new(),
@@ -369,6 +371,7 @@ impl Detached {
         self.files.retain(|file| !stay.contains(&file.path));
         shared.untidy = false;
         self.forget &= shared.life == Life::Removed
+            && shared.pins == 0
             && shared.rowsets.is_empty()
             && shared.deletes.is_empty()
             && shared.keys.is_empty()
@@ -392,6 +395,17 @@ impl Drop for Detached {
         shared.keys.extend(self.keys.drain(..).map(|keys| (keys.id, keys)));
         shared.untidy = true;
     }
+}
+
+/// Whether there is nothing but the current version, so that nothing can go.
+fn is_settled(shared: &Shared) -> bool {
+    let Some(current) = shared.current() else { return false };
+    shared.life == Life::Live
+        && !shared.untidy
+        && shared.versions.len() == 1
+        && shared.keys.is_empty()
+        && shared.rowsets.len() == current.rowsets.len()
+        && shared.deletes.len() == current.deletes.len()
 }
 
 fn version_facts(version: Version, kept: &Kept, now: Instant) -> VersionFacts {

@@ -1,4 +1,4 @@
-//! The store's durable records: what each holds and how it is framed. `docs/format.md` describes the same.
+//! The store's durable records: what each holds and how it is framed.
 //!
 //! Every value in the metadata file is framed as format (u32, little-endian), CRC-32 of the body (u32, little-endian),
 //! body. Bodies are JSON, so that a person with a dump can read them; delete vectors have a frame of their own. Keys

@@ -62,6 +62,8 @@ pub(super) struct Shared {
     pub(super) writing: BTreeSet<u64>,
     /// Temporary files that a restore is writing.
     pub(super) arriving: BTreeSet<String>,
+    /// How many pins there are on the tablet, those on their way included: they need its columns even when it is empty.
+    pub(super) pins: usize,
     /// Whether files without an owner may lie in the directory.
     pub(super) untidy: bool,
     /// Whether the directory is known to exist.
@@ -131,6 +133,7 @@ impl Tablet {
             next_rowset: 1,
             writing: BTreeSet::new(),
             arriving: BTreeSet::new(),
+            pins: 0,
             untidy: false,
             has_dir: false,
         };
@@ -183,6 +186,24 @@ impl Tablet {
         }
     }
 
+    /// The state at a version, for a pin.
+    pub(super) fn hold(self: &Arc<Self>, version: Version) -> Result<Pin> {
+        let state = self.at(version)?;
+        let mut shared = self.shared();
+        if shared.life != Life::Live {
+            return Err(StoreError::UnknownTablet(self.id).into());
+        }
+        shared.pins += 1;
+        drop(shared);
+        Ok(Pin { state, tablet: Arc::clone(self) })
+    }
+
+    /// A pin that was read from the metadata.
+    pub(super) fn hold_again(self: &Arc<Self>, state: Arc<State>) -> Pin {
+        self.shared().pins += 1;
+        Pin { state, tablet: Arc::clone(self) }
+    }
+
     /// Tells those who wait that `version` can be read.
     pub(super) fn announce(&self, version: Version) {
         self.published.send_replace(version);
@@ -209,6 +230,20 @@ impl Tablet {
         shared.writing.insert(id);
         drop(shared);
         Reservation { tablet: Arc::clone(self), id, kept: false }
+    }
+}
+
+/// A state that stays, and the tablet with it.
+#[derive(Debug)]
+pub(super) struct Pin {
+    pub(super) state: Arc<State>,
+    pub(super) tablet: Arc<Tablet>,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let mut shared = self.tablet.shared();
+        shared.pins = shared.pins.saturating_sub(1);
     }
 }
 

@@ -165,7 +165,10 @@ fn a_compaction_leaves_alone_what_a_prepared_load_points_into() {
         let view = store.view_current(T1).unwrap();
         let segments = positions(&view, |key| key == 2);
         let plan = store.pick_compaction().unwrap();
-        store.prepare(LoadId(9), T1, Mutation::DeletePositions { base: Version(4), segments: segments.clone() }).await.unwrap();
+        store
+            .prepare(LoadId(9), T1, Mutation::DeletePositions { base: Version(4), segments: segments.clone() })
+            .await
+            .unwrap();
         assert!(!store.run_compaction(plan).await.unwrap(), "the plan is out of date");
         assert!(store.pick_compaction().is_none());
         assert!(store.compact(T1).await.unwrap(), "the other two can be merged");
@@ -186,7 +189,8 @@ fn compaction_keeps_rows_version_and_index() {
         let store = open(&disk, strict()).await;
         create(&store, Primary, &[1]).await;
         for number in 1..=6 {
-            let batch: Vec<(i64, String)> = (0..7).map(|key| (key * number as i64 % 13, format!("{number}/{key}"))).collect();
+            let batch: Vec<(i64, String)> =
+                (0..7).map(|key| (key * number as i64 % 13, format!("{number}/{key}"))).collect();
             store.prepare(LoadId(number), T1, Mutation::Rows(vec![rows(Primary, &batch)])).await.unwrap();
             store.publish(LoadId(number), &[(T1, Version(number + 1))]).await.unwrap();
         }
@@ -196,8 +200,7 @@ fn compaction_keeps_rows_version_and_index() {
         let after = store.view_current(T1).unwrap();
         assert_eq!((read(&after), after.version()), (before.clone(), view.version()));
         assert!(after.segments().iter().all(|segment| segment.deletes.is_none() && segment.rows <= 5));
-        let order: Vec<i64> =
-            after.scan(Some(&[0]), 2).flat_map(|batch| first_column(&batch.unwrap())).collect();
+        let order: Vec<i64> = after.scan(Some(&[0]), 2).flat_map(|batch| first_column(&batch.unwrap())).collect();
         assert!(order.is_sorted(), "one rowset is sorted through its segments: {order:?}");
         // The index followed the rows: an upsert hides them where they are now.
         load(&store, 7, 1, Primary, &[(0, "last")]).await;
@@ -258,7 +261,10 @@ fn tablets_are_made_and_removed_once() {
         create(&store, Duplicate, &[1, 3]).await;
         assert_eq!(current(&store, T1), text(&[(1, "a")]), "making it again changes nothing");
         let other = store.create(vec![NewTablet { tablet: T1, schema: schema(Primary) }]).await.unwrap_err();
-        assert_eq!((other.kind(), other.to_string().as_str()), (ErrorKind::AlreadyExists, "tablet 1 exists already with other columns"));
+        assert_eq!(
+            (other.kind(), other.to_string().as_str()),
+            (ErrorKind::AlreadyExists, "tablet 1 exists already with other columns")
+        );
         let view = store.view_current(T1).unwrap();
         store.remove(&[T1, TabletId(77)]).await.unwrap();
         store.remove(&[T1]).await.unwrap();

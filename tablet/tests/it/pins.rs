@@ -41,6 +41,24 @@ fn a_pin_outlives_loads_compaction_reclaim_removal_and_restart() {
 }
 
 #[test]
+fn a_pin_of_an_empty_tablet_keeps_its_columns() {
+    run(async {
+        let disk = MemDisk::new();
+        let store = open(&disk, strict()).await;
+        create(&store, Primary, &[1]).await;
+        store.pin(JOB, &[(T1, Version(1))]).await.unwrap();
+        store.remove(&[T1]).await.unwrap();
+        store.reclaim().await.unwrap();
+        store.close().await;
+        let store = open(&disk, strict()).await;
+        assert_eq!(store.pinned(JOB, T1).unwrap().meta.schema, *schema(Primary));
+        store.unpin(JOB).await.unwrap();
+        store.reclaim().await.unwrap();
+        create(&store, Duplicate, &[1]).await;
+    });
+}
+
+#[test]
 fn pins_are_all_or_none_and_can_be_repeated() {
     run(async {
         let store = open(&MemDisk::new(), strict()).await;
@@ -57,7 +75,11 @@ fn pins_are_all_or_none_and_can_be_repeated() {
         store.pin(JOB, &[(T1, Version(3))]).await.unwrap();
         load(&store, 3, 1, Duplicate, &[(3, "c")]).await;
         store.pin(JOB, &[(T1, Version(3)), (TabletId(2), Version(1))]).await.unwrap();
-        assert_eq!(store.pins(JOB), [(T1, Version(3)), (TabletId(2), Version(1))], "the version is gone, but not for its pin");
+        assert_eq!(
+            store.pins(JOB),
+            [(T1, Version(3)), (TabletId(2), Version(1))],
+            "the version is gone, but not for its pin"
+        );
         let image = store.pinned(JOB, T1).unwrap().meta;
         assert_eq!(image_rows(&image, &image_files(&store, JOB, T1).await), text(&[(1, "a"), (2, "b")]));
         store.pin(JOB, &[(T1, Version(4))]).await.unwrap();

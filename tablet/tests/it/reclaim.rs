@@ -73,7 +73,14 @@ fn what_a_crash_left_goes_at_the_next_start_and_foreign_files_stay() {
         store.close().await;
         let kept = files(&disk);
         disk.create_dir("tablets/77").unwrap();
-        for name in ["1/9-0.parquet", "1/.9-1.parquet.abc.tmp", "1/9.keys", "77/1-0.parquet", ".store.redb.1.tmp", "store.redb.x.tmp"] {
+        for name in [
+            "1/9-0.parquet",
+            "1/.9-1.parquet.abc.tmp",
+            "1/9.keys",
+            "77/1-0.parquet",
+            ".store.redb.1.tmp",
+            "store.redb.x.tmp",
+        ] {
             disk.create(&format!("tablets/{name}")).unwrap();
         }
         for foreign in ["1/notes.txt", "1/09-0.parquet"] {
@@ -135,7 +142,10 @@ fn files_of_prepared_loads_and_pins_stay() {
         assert_eq!(before.difference(&files(&disk)).collect::<Vec<_>>(), ["tablets/1/4-0.parquet"]);
         store.remove(&[T1]).await.unwrap();
         store.reclaim().await.unwrap();
-        assert_eq!(files(&disk).into_iter().collect::<Vec<_>>(), ["tablets/1/1-0.parquet", "tablets/1/2-0.parquet", "tablets/1/3.keys"]);
+        assert_eq!(
+            files(&disk).into_iter().collect::<Vec<_>>(),
+            ["tablets/1/1-0.parquet", "tablets/1/2-0.parquet", "tablets/1/3.keys"]
+        );
         store.abort(LoadId(2)).await.unwrap();
         store.unpin(JobId(1)).await.unwrap();
         store.reclaim().await.unwrap();

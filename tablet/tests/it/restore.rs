@@ -95,7 +95,10 @@ fn a_restore_that_a_crash_interrupts_goes_on_where_it_was() {
             store.stage_begin(JOB, staged(&meta)).await.unwrap();
             let missing = store.staged_missing(JOB, NEW).await.unwrap();
             assert!(meta.files[brought..].iter().all(|file| missing.contains(file)));
-            assert!(missing.iter().all(|file| !file.inline || meta.files[brought..].contains(file)), "vectors are durable");
+            assert!(
+                missing.iter().all(|file| !file.inline || meta.files[brought..].contains(file)),
+                "vectors are durable"
+            );
             bring_all(&store, &files_of_image).await;
             store.stage_finish(JOB, &[NEW]).await.unwrap();
             store.stage_keep(JOB).await.unwrap();
@@ -190,7 +193,10 @@ fn an_image_that_contradicts_itself_is_refused() {
         assert_eq!(begin(&|image| image.files[0].name = "../x".to_owned()).await, ErrorKind::Corrupt);
         assert_eq!(begin(&|image| image.rowsets.push(image.rowsets[0].clone())).await, ErrorKind::Corrupt);
         assert_eq!(begin(&|image| image.rowsets[0].segments[0].meta.rows = 1 << 40).await, ErrorKind::Corrupt);
-        assert_eq!(begin(&|image| image.rowsets[0].segments[0].deletes.as_mut().unwrap().rows = 99).await, ErrorKind::Corrupt);
+        assert_eq!(
+            begin(&|image| image.rowsets[0].segments[0].deletes.as_mut().unwrap().rows = 99).await,
+            ErrorKind::Corrupt
+        );
         assert!(store.stage_owners().is_empty());
     });
 }

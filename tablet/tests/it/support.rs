@@ -1,6 +1,6 @@
 //! Small tables and what is in them.
 
-use arrow::array::{Array, AsArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::Int64Type;
 use bytes::Bytes;
 use env::disk::{Disk, MemDisk};
@@ -22,10 +22,8 @@ pub fn run<T>(body: impl Future<Output = T>) -> T {
 }
 
 pub fn schema(model: KeyModel) -> Arc<Schema> {
-    let columns = vec![
-        Column::new("k", ColumnType::BigInt).key().not_null(),
-        Column::new("v", ColumnType::Varchar(100)),
-    ];
+    let columns =
+        vec![Column::new("k", ColumnType::BigInt).key().not_null(), Column::new("v", ColumnType::Varchar(100))];
     Arc::new(Schema::new(model, columns).unwrap())
 }
 
@@ -168,7 +166,13 @@ pub fn image_rows(meta: &TabletImageMeta, files: &BTreeMap<String, Bytes>) -> Ro
 }
 
 /// Brings a file of a restore, in two parts, the second one first.
-pub async fn bring(store: &TabletStore, owner: JobId, tablet: TabletId, file: &ImageFile, bytes: &Bytes) -> tablet::Result<()> {
+pub async fn bring(
+    store: &TabletStore,
+    owner: JobId,
+    tablet: TabletId,
+    file: &ImageFile,
+    bytes: &Bytes,
+) -> tablet::Result<()> {
     let staged = store.stage_file(owner, tablet, &file.name).await?;
     let half = bytes.len() / 2;
     staged.write_at(half as u64, bytes.slice(half..)).await?;

@@ -6,6 +6,7 @@
 use crate::store::tablet::Life;
 use crate::view::SegmentId;
 use env::ids::{TabletId, Version};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) struct Retention {
 pub(crate) struct TabletFacts {
     pub(crate) tablet: TabletId,
     pub(crate) life: Life,
+    pub(crate) pinned: bool,
     /// The versions that can be had, oldest first; the last one is current.
     pub(crate) versions: Vec<VersionFacts>,
     pub(crate) rowsets: Vec<FileFacts<u64>>,
@@ -37,8 +39,8 @@ pub(crate) struct VersionFacts {
     pub(crate) superseded_for: Option<Duration>,
     /// Whether anything but the list of versions holds the state: a view, a pin, a compaction.
     pub(crate) held: bool,
-    pub(crate) rowsets: Vec<u64>,
-    pub(crate) deletes: Vec<(SegmentId, Version)>,
+    pub(crate) rowsets: BTreeSet<u64>,
+    pub(crate) deletes: BTreeSet<(SegmentId, Version)>,
 }
 
 /// A rowset, a delete vector, or a key file.
@@ -176,6 +178,7 @@ pub(crate) fn plan(facts: &TabletFacts, retention: Retention) -> Option<TabletRe
         why: if stray.temporary { Unneeded::Temporary } else { Unneeded::NoOwner },
     }));
     let forget = facts.life == Life::Removed
+        && !facts.pinned
         && facts.versions.is_empty()
         && rowsets.len() == facts.rowsets.len()
         && deletes.len() == facts.deletes.len()

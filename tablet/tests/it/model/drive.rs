@@ -44,7 +44,7 @@ pub async fn drive(ops: &[Op]) {
             // It failed in something that nobody waits for, after the operation.
             driver.restart(&Op::Reclaim).await;
         }
-        driver.check().await;
+        driver.check();
     }
     driver.finish().await;
 }
@@ -99,6 +99,7 @@ impl Driver {
             }
             Op::Reopen => {
                 self.store.close().await;
+                self.views.clear();
                 self.store = TabletStore::open(Arc::new(self.disk.clone()), options()).await?;
                 Ok(())
             }
@@ -309,7 +310,7 @@ impl Driver {
         let staged = self.store.staged(RESTORE);
         let pins = &self.world.pins[&job];
         let source = *pins.keys().nth(tablet % pins.len()).unwrap();
-        if new.0 % 2 == 0 && !there && !staged.is_empty() {
+        if new.0.is_multiple_of(2) && !there && !staged.is_empty() {
             self.store.stage_discard(RESTORE).await.unwrap();
         } else if there || !staged.is_empty() {
             self.fill_again(job, source, new).await;
@@ -327,7 +328,7 @@ impl Driver {
         }
     }
 
-    async fn check(&self) {
+    fn check(&self) {
         assert_eq!(self.store.tablets(), self.world.tablets.keys().copied().collect::<Vec<_>>());
         for (id, tablet) in &self.world.tablets {
             let view = self.store.view_current(*id).unwrap();
@@ -338,7 +339,8 @@ impl Driver {
         }
         assert_eq!(self.store.pin_owners(), self.world.pins.keys().copied().collect::<Vec<_>>());
         let prepared = self.store.prepared();
-        let loads: Vec<_> = self.world.loads.iter().map(|(load, parts)| (*load, parts.keys().copied().collect())).collect();
+        let loads: Vec<_> =
+            self.world.loads.iter().map(|(load, parts)| (*load, parts.keys().copied().collect())).collect();
         assert_eq!(prepared, loads);
     }
 
@@ -358,7 +360,7 @@ impl Driver {
         self.disk = self.disk.power_cut(self.cuts);
         self.views.clear();
         self.store = open(&self.disk, options()).await;
-        self.check().await;
+        self.check();
         self.check_pins().await;
         self.store.reclaim().await.unwrap();
         self.check_pins().await;

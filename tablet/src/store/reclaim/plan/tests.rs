@@ -8,8 +8,8 @@ fn version(number: u64, superseded_for: Option<u64>, held: bool) -> VersionFacts
         version: Version(number),
         superseded_for: superseded_for.map(Duration::from_secs),
         held,
-        rowsets: vec![number - 1, number],
-        deletes: vec![(SegmentId { rowset: number, ordinal: 0 }, Version(number))],
+        rowsets: [number - 1, number].into(),
+        deletes: [(SegmentId { rowset: number, ordinal: 0 }, Version(number))].into(),
     }
 }
 
@@ -21,6 +21,7 @@ fn facts(versions: Vec<VersionFacts>, rowsets: Vec<FileFacts<u64>>) -> TabletFac
     TabletFacts {
         tablet: TabletId(1),
         life: Life::Live,
+        pinned: false,
         versions,
         rowsets,
         deletes: Vec::new(),
@@ -72,6 +73,9 @@ fn a_removed_tablet_is_forgotten_when_nobody_holds_anything_of_it() {
     assert_eq!((first.rowsets, first.forget), (vec![1], false));
     assert_eq!(first.files[0].why, Unneeded::TabletRemoved);
     gone.rowsets = vec![];
+    gone.pinned = true;
+    assert_eq!(plan(&gone, RETENTION), None, "a pin of an empty tablet needs its columns");
+    gone.pinned = false;
     assert!(plan(&gone, RETENTION).unwrap().forget);
 }
 
