@@ -124,7 +124,8 @@ async fn time_over(job: &JobRecord) {
 }
 
 async fn perform(shared: &Shared, job: &Stored<JobRecord>, duty: Duty) -> Result<Outcome> {
-    let point = format!("{}.{}", job.kind(), job.state_name().to_lowercase());
+    let abort = if duty == Duty::AbortSession { ".abort" } else { "" };
+    let point = format!("{}.{}{abort}", job.kind(), job.state_name().to_lowercase());
     tracing::debug!(job = %job.id, state = job.state_name(), ?duty, "a job's duty begins");
     shared.options.pause.at(point.clone()).await;
     // Boxed: the largest of them would make every driver as large.

@@ -11,7 +11,7 @@ async fn a_backup_can_be_cancelled_in_every_state_and_burns_no_label() {
     for state in ["pending", "snapshoting", "upload_snapshot", "uploading", "save_meta", "upload_info"] {
         for point in [format!("backup.{state}"), format!("backup.{state}.done")] {
             let stop = Stop::at(&point);
-            let world = World::open_with(&template.power_cut(1), options(), &stop).await;
+            let world = World::open_with(&template.copy(), options(), &stop).await;
             let id = world.jobs.submit_backup(backup_of(shop, "label")).await.unwrap();
             stop.reached().await;
             let began = Instant::now();
@@ -53,7 +53,7 @@ async fn a_restore_can_be_cancelled_in_every_state_before_the_switch() {
     for point in points {
         for target in [None, Some("copy")] {
             let stop = Stop::at(&point);
-            let world = World::open_with(&template.power_cut(1), options(), &stop).await;
+            let world = World::open_with(&template.copy(), options(), &stop).await;
             let request = world.restore_of("first", target, Objects::All).await;
             let id = world.jobs.submit_restore(request).await.unwrap();
             stop.reached().await;
@@ -80,7 +80,7 @@ async fn after_the_switch_cancel_is_refused_with_the_reason() {
     let template = template.close().await;
     for point in ["restore.committing", "restore.committing.done"] {
         let stop = Stop::at(point);
-        let world = World::open_with(&template.power_cut(1), options(), &stop).await;
+        let world = World::open_with(&template.copy(), options(), &stop).await;
         let request = world.restore_of("first", None, Objects::All).await;
         let id = world.jobs.submit_restore(request).await.unwrap();
         stop.reached().await;
@@ -116,7 +116,7 @@ async fn a_job_that_takes_too_long_ends() {
     let template = template.close().await;
     for point in ["backup.uploading", "backup.upload_info", "restore.downloading", "restore.commit"] {
         let stop = Stop::at(point);
-        let world = World::open_with(&template.power_cut(1), options(), &stop).await;
+        let world = World::open_with(&template.copy(), options(), &stop).await;
         let id = if point.starts_with("backup") {
             let mut request = backup_of(shop, "late");
             request.properties.insert("timeout".into(), "1".into());

@@ -16,7 +16,7 @@ async fn a_backup_goes_on_after_a_power_cut_at_every_point() {
     let states = ["pending", "snapshoting", "upload_snapshot", "uploading", "save_meta", "upload_info", "finished"];
     for (seed, point) in (1..).zip(points("backup", &states)) {
         let stop = Stop::at(&point);
-        let world = World::open_with(&template.power_cut(seed), options(), &stop).await;
+        let world = World::open_with(&template.copy(), options(), &stop).await;
         let id = world.jobs.submit_backup(backup_of(shop, "label")).await.unwrap();
         stop.reached().await;
         let world = World::open(&world.crash(seed)).await;
@@ -46,7 +46,7 @@ async fn a_restore_goes_on_after_a_power_cut_at_every_point() {
     all.push("restore.pending.planned".to_owned());
     for (seed, point) in (1..).zip(all) {
         let stop = Stop::at(&point);
-        let world = World::open_with(&template.power_cut(seed), options(), &stop).await;
+        let world = World::open_with(&template.copy(), options(), &stop).await;
         let request = world.restore_of("first", None, Objects::All).await;
         let id = world.jobs.submit_restore(request).await.unwrap();
         stop.reached().await;
@@ -71,7 +71,7 @@ async fn a_cancelled_job_is_cleaned_up_after_a_power_cut() {
     for (seed, point) in (1..).zip(["backup.cancelled", "backup.cancelled.done", "restore.cancelled", "restore.cancelled.done"]) {
         // A job far enough to have something to leave behind, ended by its time.
         let stop = Stop::at(if point.starts_with("backup") { "backup.save_meta" } else { "restore.commit" });
-        let world = World::open_with(&template.power_cut(seed), options(), &stop).await;
+        let world = World::open_with(&template.copy(), options(), &stop).await;
         let id = if point.starts_with("backup") {
             world.jobs.submit_backup(backup_of(shop, "label")).await.unwrap()
         } else {
@@ -103,7 +103,7 @@ async fn jobs_end_after_a_power_cut_at_any_write() {
     let changed = template.contents(shop).await;
     let template = template.close().await;
     for seed in 1..=12u64 {
-        let disks = template.power_cut(seed);
+        let disks = template.copy();
         let world = World::open(&disks).await;
         let request = world.restore_of("first", None, Objects::All).await;
         disks.node.cut_after(seed * 23, seed);

@@ -23,7 +23,7 @@ async fn a_flipped_bit_is_found_by_name_and_offset_and_the_old_data_stays() {
     let data = files(&template.repository, "data");
     assert!(!data.is_empty());
     for path in data {
-        let disks = template.power_cut(1);
+        let disks = template.copy();
         let middle = disks.repository.len(&path).unwrap() / 2;
         disks.repository.flip_bit(&path, usize::try_from(middle).unwrap()).unwrap();
         let world = World::open(&disks).await;
@@ -46,7 +46,7 @@ async fn a_lost_or_short_object_ends_a_restore_and_the_old_data_stays() {
     let template = template.close().await;
     let path = files(&template.repository, "data").pop().unwrap();
     for lost in [true, false] {
-        let disks = template.power_cut(1);
+        let disks = template.copy();
         if lost {
             disks.repository.remove(&path).unwrap();
         } else {
@@ -70,7 +70,7 @@ async fn a_damaged_page_fails_the_statement() {
     let template = template.close().await;
     let mut refused = 0;
     for path in files(&template.repository, "pages") {
-        let disks = template.power_cut(1);
+        let disks = template.copy();
         disks.repository.flip_bit(&path, 100).unwrap();
         let world = World::open(&disks).await;
         let Ok(Some(found)) = world.repository().await.snapshot("first", None).await else {
