@@ -235,3 +235,6 @@ impl From<Violation> for Error {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

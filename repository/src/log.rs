@@ -14,7 +14,7 @@ use crate::page::{FORMAT, PageRef, RECORD_BYTES_MAX};
 use crate::record::{Action, OpenSession, Record};
 use bytes::Bytes;
 use env::rt::time::unix_millis;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -254,13 +254,13 @@ impl Log {
                 Ok(Some(_)) if put.is_ok() => return Ok(true),
                 Err(failed) => failed,
                 // Free; or ours, but the store did not promise to keep it. Put it again.
-                Ok(_) => match put {
-                    Err(failed) => failed,
-                    Ok(_) => {
+                Ok(_) => {
+                    let contradiction = || {
                         let source = "it exists, says one answer, and does not, says the next".into();
                         Error::Unavailable { object: name.clone(), source }
-                    }
-                },
+                    };
+                    put.err().unwrap_or_else(contradiction)
+                }
             };
             if last.kind() != ErrorKind::Unavailable {
                 // The first attempt was refused for good; what an earlier one left under way may still arrive.

@@ -124,7 +124,7 @@ async fn committing_twice_is_committing_once() {
     let other = upload(&two, "s", &world, &CancellationToken::new()).await.unwrap().summary;
     let generation = one.commit(summary.clone()).await.unwrap();
     assert_eq!(two.commit(other).await.unwrap(), generation);
-    assert_eq!(repository.snapshots().await.unwrap(), [summary.clone()]);
+    assert_eq!(repository.snapshots().await.unwrap(), std::slice::from_ref(&summary));
     for failed in [one.abort().await.unwrap_err(), two.close().await.unwrap_err()] {
         assert!(matches!(failed, Error::AlreadyCommitted(ref there) if **there == summary), "{failed:?}");
     }

@@ -236,7 +236,7 @@ fn told_committed(told: &Told, id: &SessionId) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_acknowledged_is_in_the_chain_exactly_once(

@@ -7,6 +7,8 @@
     clippy::cast_possible_truncation,
     clippy::allow_attributes,
     clippy::too_many_lines,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_precision_loss,
     missing_docs,
     unreachable_pub,
     reason = "tests"
@@ -18,5 +20,6 @@ mod damage;
 mod golden;
 mod log;
 mod spawn;
+mod speed;
 mod stores;
 mod support;
