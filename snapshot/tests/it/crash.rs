@@ -1,6 +1,8 @@
 //! The machine loses power at every named point, and at any write in between; what comes back ends every job.
 
 use crate::world::{Disks, Stop, World, backup_of, change_shop, options, orders, shop};
+use env::disk::Disk;
+use env::rt::Duration;
 use snapshot::Objects;
 
 fn points(kind: &str, states: &[&str]) -> Vec<String> {
@@ -102,11 +104,11 @@ async fn jobs_end_after_a_power_cut_at_any_write() {
     change_shop(&template, shop, 1).await;
     let changed = template.contents(shop).await;
     let template = template.close().await;
-    for seed in 1..=12u64 {
+    for seed in 1..=40u64 {
         let disks = template.copy();
         let world = World::open(&disks).await;
         let request = world.restore_of("first", None, Objects::All).await;
-        disks.node.cut_after(seed * 23, seed);
+        disks.node.cut_after(seed * 11, seed);
         let backup = seed % 2 == 0;
         let submitted = if backup {
             world.jobs.submit_backup(backup_of(shop, "label")).await
@@ -115,9 +117,9 @@ async fn jobs_end_after_a_power_cut_at_any_write() {
         };
         if let Ok(id) = &submitted {
             // The job ends, or the disk does.
-            drop(world.jobs.wait(*id, env::rt::Duration::from_secs(3)).await);
+            while disks.node.list("").is_ok() && world.jobs.wait(*id, Duration::from_millis(20)).await.is_err() {}
         }
-        let after = Disks { node: disks.node.reboot(), repository: disks.repository.power_cut(seed) };
+        let after = disks.power_cut(seed + 1);
         drop(world);
         let world = World::open(&after).await;
         for job in world.all_jobs().await {
