@@ -6,6 +6,8 @@
 //!
 //! Query engine and doors are left out under `--cfg madsim`: the simulator drives engines with statements of its own.
 
+#[cfg(not(madsim))]
+pub mod cli;
 mod ddl;
 pub mod engine;
 pub mod error;
@@ -18,6 +20,8 @@ pub mod mysql;
 #[cfg(not(madsim))]
 mod query;
 pub mod result;
+#[cfg(not(madsim))]
+pub mod server;
 pub mod session;
 mod show;
 pub mod sql;

@@ -26,7 +26,7 @@ pub(super) enum Format {
 
 /// Writes one result. Rows of CSV and JSON go out as they come; a table has to know its widths first.
 pub(super) struct Grid<'a> {
-    out: &'a mut dyn Write,
+    out: &'a mut (dyn Write + Send),
     format: Format,
     columns: Vec<Column>,
     table: Table,
@@ -34,7 +34,7 @@ pub(super) struct Grid<'a> {
 }
 
 impl<'a> Grid<'a> {
-    pub(super) fn new(out: &'a mut dyn Write, format: Format, columns: Vec<Column>) -> io::Result<Self> {
+    pub(super) fn new(out: &'a mut (dyn Write + Send), format: Format, columns: Vec<Column>) -> io::Result<Self> {
         let mut table = Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
         table.set_header(columns.iter().map(|column| column.name.as_str()));

@@ -26,21 +26,21 @@ pub(super) async fn follow(sql: &Sql, kind: &'static str) -> Result<Totals> {
     bar.set_prefix(kind);
     let job = sql.engine().last_job("tpch", kind).await?.with_context(|| format!("no {kind} job of database tpch"))?;
     let record = loop {
-        let progress = sql.engine().jobs().progress(job);
-        bar.set_message(progress.phase.clone());
+        let progress = sql.engine().jobs().progress(job).await?;
+        bar.set_message(progress.phase);
         bar.set_length(progress.bytes_total);
         bar.set_position(progress.bytes_done);
-        let record = sql.engine().jobs().get(job).await?.context("the job vanished")?;
-        if record.is_over() {
+        let record = sql.engine().jobs().get(job).await?;
+        if record.is_done() {
             break record;
         }
         env::rt::time::sleep(Duration::from_millis(50)).await;
     };
     bar.finish_and_clear();
-    if !record.is_finished() {
-        bail!("the {kind} ended {}: {}", record.state_name(), record.status_text());
+    if record.state_name() != "FINISHED" {
+        bail!("the {kind} ended {}: {}", record.state_name(), record.status.message);
     }
-    let totals = Totals { total: record.bytes_total(), sent: record.bytes_sent() };
+    let totals = Totals { total: record.counts.bytes, sent: record.counts.bytes_sent };
     let seconds = began.elapsed().as_secs_f64();
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     let rate = totals.sent as f64 / seconds.max(0.001) / 1e6;

@@ -46,7 +46,7 @@ impl Embedded {
     ) -> Result<Finished> {
         let mut last = Finished { affected: Some(0), info: String::new() };
         for statement in sql::parse(text).map_err(crate::error::EngineError::from).map_err(told)? {
-            let outcome = self.session.execute(&statement.statement, stop.clone()).await.map_err(told)?;
+            let outcome = self.session.execute(&statement, stop.clone()).await.map_err(told)?;
             last = match outcome {
                 Outcome::Done { affected, info } => Finished { affected: Some(affected), info },
                 Outcome::Rows(mut result) => {

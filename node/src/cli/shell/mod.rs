@@ -3,7 +3,6 @@
 pub(in crate::cli) mod local;
 mod prompt;
 mod remote;
-mod text;
 
 use super::grid::{Column, Format};
 use anyhow::{Context, Result};
@@ -12,7 +11,6 @@ use env::rt::CancellationToken;
 use std::io::{IsTerminal, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
-use text::{Piece, Terminator};
 
 /// Arguments of `tabularium sql`.
 #[derive(Debug, Args)]
@@ -58,8 +56,8 @@ pub(in crate::cli) trait Sink: Send {
 /// What a statement came to.
 pub(in crate::cli) struct Finished {
     /// Rows changed; `None` for a statement that answers with rows.
-    affected: Option<u64>,
-    info: String,
+    pub(in crate::cli) affected: Option<u64>,
+    pub(in crate::cli) info: String,
 }
 
 impl Connection {
@@ -108,8 +106,8 @@ pub(super) async fn run(args: SqlArgs) -> Result<()> {
     let mut connection = Connection::open(&args).await?;
     let outcome = async {
         if let Some(database) = &args.database {
-            let quoted = format!("USE `{}`", database.replace('`', "``"));
-            run_piece(&mut connection, &Piece { text: &quoted, terminator: Terminator::Semicolon }, format, false).await?;
+            let choose = format!("USE {}", crate::sql::quote_name(database));
+            run_statement(&mut connection, &choose, format, false).await?;
         }
         match &script {
             Some(text) => run_script(&mut connection, text, format, terminal).await,
@@ -128,16 +126,14 @@ fn standard_input() -> Result<String> {
 }
 
 async fn run_script(connection: &mut Connection, script: &str, format: Format, chatty: bool) -> Result<()> {
-    let (pieces, rest) = text::cut(script);
-    for piece in &pieces {
-        run_piece(connection, piece, format, chatty).await?;
-    }
-    let rest = rest.trim();
-    if !rest.is_empty() {
-        run_piece(connection, &Piece { text: rest, terminator: Terminator::Semicolon }, format, chatty).await?;
+    for piece in crate::sql::split(script) {
+        run_statement(connection, piece.text, format, chatty).await?;
     }
     Ok(())
 }
+
+/// Ends a statement instead of a semicolon, for a result of one column a line.
+const VERTICAL: &str = "\\G";
 
 /// Collects one result on standard output.
 struct Terminal<'a> {
@@ -163,8 +159,11 @@ impl Sink for Terminal<'_> {
 }
 
 /// Runs one statement and shows what came of it. Ctrl-C stops the statement, not the shell.
-async fn run_piece(connection: &mut Connection, piece: &Piece<'_>, format: Format, chatty: bool) -> Result<()> {
-    let format = if piece.terminator == Terminator::Vertical { Format::Vertical } else { format };
+async fn run_statement(connection: &mut Connection, statement: &str, format: Format, chatty: bool) -> Result<()> {
+    let (statement, format) = match statement.strip_suffix(VERTICAL) {
+        Some(statement) => (statement, Format::Vertical),
+        None => (statement, format),
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout());
     let mut sink = Terminal { grid: None, out: Some(&mut out), format };
     let stop = CancellationToken::new();
@@ -177,7 +176,7 @@ async fn run_piece(connection: &mut Connection, piece: &Piece<'_>, format: Forma
             }
         }
     });
-    let finished = connection.run(piece.text, &mut sink, stop).await;
+    let finished = connection.run(statement, &mut sink, stop).await;
     interrupted.abort();
     let finished = finished?;
     let rows = sink.grid.take().map(super::grid::Grid::finish).transpose()?;

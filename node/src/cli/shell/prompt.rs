@@ -1,7 +1,7 @@
 //! The interactive prompt: history, many lines a statement, `\G`.
 
-use super::text::cut;
-use super::{Connection, Format, run_piece, say};
+use super::{Connection, Format, VERTICAL, run_script, say};
+use crate::sql;
 use anyhow::{Context, Result};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -15,8 +15,8 @@ struct Statements;
 impl Validator for Statements {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
         let text = context.input();
-        let (_, rest) = cut(text);
-        if rest.trim().is_empty() || is_leaving(text) || text.trim() == "help" {
+        let ended = sql::split(text).last().is_none_or(|last| last.ended || last.text.ends_with(VERTICAL));
+        if ended || is_leaving(text) || text.trim() == "help" {
             Ok(ValidationResult::Valid(None))
         } else {
             Ok(ValidationResult::Incomplete)
@@ -53,12 +53,8 @@ pub(super) async fn run(connection: &mut Connection, format: Format) -> Result<(
                 if !text.trim().is_empty() {
                     editor.add_history_entry(text.trim()).ok();
                 }
-                let (pieces, _) = cut(&text);
-                for piece in &pieces {
-                    if let Err(failed) = run_piece(connection, piece, format, true).await {
-                        say(&format!("{failed:#}"));
-                        break;
-                    }
+                if let Err(failed) = run_script(connection, &text, format, true).await {
+                    say(&format!("{failed:#}"));
                 }
             }
             Err(ReadlineError::Interrupted) => {}
