@@ -49,11 +49,16 @@ pub trait Backend: Send + Sync + 'static {
     /// The client is refused with them.
     async fn open(&self, client: &Client) -> Result<Self::Session, EngineError>;
 
-    /// The statements in `text`; none, when there is nothing but blanks and comments.
+    /// The texts of the statements in `text`, cut apart one by one as they are asked for; none, when there is nothing but
+    /// blanks and comments.
+    fn split<'a>(&self, text: &'a str) -> Box<dyn Iterator<Item = &'a str> + Send + 'a>;
+
+    /// The statement in `text`, one of those that [`Backend::split`] gave. A statement is parsed when those before it are
+    /// done, so that a long script never stands in memory as trees.
     ///
     /// # Errors
-    /// 1064, and then none of the statements is executed.
-    fn parse(&self, session: &Self::Session, text: &str) -> Result<Vec<Self::Statement>, EngineError>;
+    /// 1064.
+    fn parse(&self, session: &Self::Session, text: &str) -> Result<Self::Statement, EngineError>;
 
     /// What the server answers itself.
     fn server_statement(&self, statement: &Self::Statement) -> Option<ServerStatement>;

@@ -1,6 +1,6 @@
 //! Values of Arrow arrays in the protocol's two forms of a row: text, and the binary one of prepared statements. Pure.
 
-use super::codec::put_lenenc_bytes;
+use super::codec::{TEXT_NULL, put_lenenc_bytes};
 use super::digits::{self, CivilDate, Clock};
 use crate::error::{EngineError, ErrorKind, codes};
 use arrow::array::{
@@ -19,8 +19,6 @@ use arrow::datatypes::{
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use std::io;
 use std::sync::Arc;
-
-const TEXT_NULL: u8 = 0xfb;
 
 /// Which form of a row a client expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

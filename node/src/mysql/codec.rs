@@ -1,5 +1,8 @@
 //! The protocol's integers and strings, read from and written to byte slices. Pure; any bytes are safe to read.
 
+/// Stands for NULL where a text's length would be.
+pub(crate) const TEXT_NULL: u8 = 0xfb;
+
 /// The bytes are not what the protocol says they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("malformed packet")]

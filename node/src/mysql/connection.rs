@@ -255,40 +255,53 @@ impl<B: Backend> Connection<B> {
 
     /// Executes the statements in `text`, one after the other, until one fails.
     pub(super) async fn execute_text(&mut self, text: &str, format: RowFormat) -> Result<(), ChannelError> {
-        let statements = match self.parse(text, format) {
-            Ok(statements) => statements,
+        let shared = Arc::clone(&self.shared);
+        let mut texts = shared.backend.split(text).peekable();
+        let single = format == RowFormat::Binary || !self.multi_statements;
+        let Some(mut text) = texts.next() else {
+            self.channel.put_ok(0, "", false);
+            return Ok(());
+        };
+        if single && texts.peek().is_some() {
+            self.shared.metrics.query_failed();
+            self.fail(&EngineError::syntax("several statements where one was expected"));
+            return Ok(());
+        }
+        loop {
+            let next = texts.next();
+            if self.execute_one(text, format, next.is_some()).await?.is_err() {
+                return Ok(());
+            }
+            match next {
+                Some(next) => text = next,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Executes the statement in `text`. The inner error is the statement's; the client was told.
+    async fn execute_one(
+        &mut self,
+        text: &str,
+        format: RowFormat,
+        more_results: bool,
+    ) -> Result<Result<(), EngineError>, ChannelError> {
+        let parsed = refuse_local_files(text).and_then(|()| self.shared.backend.parse(&self.session, text));
+        let statement = match parsed {
+            Ok(statement) => statement,
             Err(error) => {
                 self.shared.metrics.query_failed();
                 self.fail(&error);
-                return Ok(());
+                return Ok(Err(error));
             }
         };
-        if statements.is_empty() {
-            self.channel.put_ok(0, "", false);
-        }
-        let count = statements.len();
-        for (index, statement) in statements.iter().enumerate() {
-            let stop = self.registered.begin(text);
-            let began = time::Instant::now();
-            let result = self.execute(statement, format, index + 1 < count, &stop).await;
-            self.registered.end();
-            self.note_database();
-            self.shared.metrics.query_done(began.elapsed(), matches!(result, Ok(Ok(()))));
-            if result?.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn parse(&self, text: &str, format: RowFormat) -> Result<Vec<B::Statement>, EngineError> {
-        refuse_local_files(text)?;
-        let statements = self.shared.backend.parse(&self.session, text)?;
-        let single = format == RowFormat::Binary || !self.multi_statements;
-        if single && statements.len() > 1 {
-            return Err(EngineError::syntax("several statements where one was expected"));
-        }
-        Ok(statements)
+        let stop = self.registered.begin(text);
+        let began = time::Instant::now();
+        let result = self.execute(&statement, format, more_results, &stop).await;
+        self.registered.end();
+        self.note_database();
+        self.shared.metrics.query_done(began.elapsed(), matches!(result, Ok(Ok(()))));
+        result
     }
 
     /// Executes one statement and sends its result. The inner error is the statement's; the client was told.

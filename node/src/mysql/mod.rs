@@ -8,12 +8,13 @@
 //! | module | what it does | I/O |
 //! |---|---|---|
 //! | `codec`, `digits` | integers and strings of packets; numbers and times as text | none |
-//! | `columns`, `cells` | Arrow types and values as columns and rows | none |
+//! | `columns`, `cells`, `text` | Arrow types and values as columns and rows | none |
 //! | `handshake`, `auth`, `prepared` | packets of login, proofs of passwords, parameters of prepared statements | none |
 //! | `channel` | packets over a stream, with bounds and time limits | yes |
 //! | `login`, `rows` | drive a login; send a result | yes |
 //! | `connection`, `statements` | one connection's commands | yes |
 //! | `server`, `registry` | all connections | yes |
+//! | `engine_backend` | the engine as a [`Backend`] | none of its own |
 //!
 //! What holds: bytes of a client never lead to a panic, only to an error or the end of its connection. Memory for a
 //! client is bounded by the longest packet that it may send plus one batch of a result. A statement that was begun is
@@ -28,6 +29,7 @@ mod codec;
 mod columns;
 mod connection;
 mod digits;
+mod engine_backend;
 mod handshake;
 mod login;
 mod prepared;
@@ -35,12 +37,15 @@ mod registry;
 mod rows;
 mod server;
 mod statements;
+mod text;
 
 pub use auth::{Authenticator, Credential, RootOnly, StoredPassword};
 pub use backend::{Backend, Client, ServerStatement};
 pub use channel::Transport;
+pub use engine_backend::EngineBackend;
 pub use login::TlsUpgrade;
 pub use registry::{ConnectionView, Connections, KillTarget};
 pub use server::{Options, Server};
+pub use text::text_rows;
 
 pub(crate) use auth::check_password;

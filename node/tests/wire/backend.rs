@@ -59,11 +59,15 @@ impl Backend for Toy {
         Ok(ToySession { user: client.user.clone(), database: None, variable: None })
     }
 
-    fn parse(&self, _session: &ToySession, text: &str) -> Result<Vec<String>, EngineError> {
+    fn split<'a>(&self, text: &'a str) -> Box<dyn Iterator<Item = &'a str> + Send + 'a> {
+        Box::new(text.split(';').map(str::trim).filter(|text| !text.is_empty()))
+    }
+
+    fn parse(&self, _session: &ToySession, text: &str) -> Result<String, EngineError> {
         if text.contains("syntax") {
             return Err(EngineError::syntax("expected: something, found: syntax"));
         }
-        Ok(text.split(';').map(str::trim).filter(|text| !text.is_empty()).map(str::to_owned).collect())
+        Ok(text.to_owned())
     }
 
     fn server_statement(&self, statement: &String) -> Option<ServerStatement> {

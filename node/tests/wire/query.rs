@@ -70,6 +70,10 @@ async fn several_statements_have_several_results_until_one_fails() {
     assert_eq!(client.reply(false).await.unwrap().status() & MORE_RESULTS, MORE_RESULTS);
     assert_eq!(code(client.reply(false).await), 1146);
     assert_eq!(client.query("echo d").await.unwrap().status() & MORE_RESULTS, 0);
+    // A text is parsed when those before it are done.
+    client.query("insert 1; syntax; insert 2").await.unwrap();
+    assert_eq!(code(client.reply(false).await), 1064);
+    assert_eq!(client.value("echo on").await, "on");
 }
 
 #[tokio::test]

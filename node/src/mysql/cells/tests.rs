@@ -111,6 +111,15 @@ fn nested_values_are_shown_as_text() {
 }
 
 #[test]
+fn cells_are_given_as_texts() {
+    let numbers: ArrayRef = Arc::new(Int32Array::from(vec![Some(-1), None]));
+    let bytes: ArrayRef = Arc::new(BinaryArray::from(vec![&b"\xff"[..], b"ok"]));
+    let batch = RecordBatch::try_from_iter([("n", numbers), ("b", bytes)]).unwrap();
+    let expected = [[Some("-1".into()), Some("ff".into())], [None, Some("ok".into())]];
+    assert_eq!(crate::mysql::text_rows(&batch).unwrap(), expected);
+}
+
+#[test]
 fn nulls_are_marked_in_both_forms() {
     let array: ArrayRef = Arc::new(Int32Array::from(vec![Some(1), None]));
     assert_eq!(row(Arc::clone(&array), 1, RowFormat::Text).unwrap(), [0xfb]);
