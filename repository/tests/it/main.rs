@@ -1,4 +1,5 @@
-//! The repository from outside.
+//! The repository from outside. The simulator has scenarios of its own.
+#![cfg(not(madsim))]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

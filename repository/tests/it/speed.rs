@@ -64,7 +64,7 @@ async fn copy(disk: &RealDisk, files: &[(String, u32, u64)], to: &std::path::Pat
 #[ignore = "takes gigabytes and a minute; a figure, not a check"]
 async fn a_backup_against_cp_and_sync() {
     let dir = tempfile::Builder::new().prefix("speed").tempdir_in("/work").unwrap();
-    for (what, count, len) in [("2.1 GB in 32 files", 32, 64 << 20), ("160 MB in 10,000 files", 10_000, 16 << 10)] {
+    for (what, count, len) in [("4.3 GB in 64 files", 64, 64 << 20), ("160 MB in 10,000 files", 10_000, 16 << 10)] {
         let disk = RealDisk::new(dir.path().join(format!("source-{count}")));
         let files = source(&disk, count, len);
         Command::new("sync").status().unwrap();
