@@ -338,3 +338,6 @@ fn builder() -> redb::Builder {
     builder.set_cache_size(CACHE_BYTES);
     builder
 }
+
+#[cfg(test)]
+mod tests;
