@@ -117,9 +117,9 @@ struct Inner {
     /// Taken in turns by changes of one table that were in each other's way.
     turns: Mutex<BTreeMap<TableId, Arc<env::rt::sync::Mutex<()>>>>,
     started: Instant,
-    /// Held until the last clone is gone.
+    /// Held until the shutdown, or until the last clone is gone.
     #[cfg(not(madsim))]
-    _lock: Option<lock::DirLock>,
+    lock: Mutex<Option<lock::DirLock>>,
 }
 
 impl Drop for Inner {
@@ -239,7 +239,7 @@ impl Engine {
             turns: Mutex::default(),
             started: Instant::now(),
             #[cfg(not(madsim))]
-            _lock: lock,
+            lock: Mutex::new(lock),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -263,6 +263,8 @@ impl Engine {
         {
             tracing::warn!(error = %failed, "the catalog was not closed in order; nothing is lost");
         }
+        #[cfg(not(madsim))]
+        drop(self.inner.lock.lock().take());
     }
 
     /// Loads a stream of rows into a table, whole or not at all. Rows of bad quality and labels that were used before are

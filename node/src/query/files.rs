@@ -77,15 +77,15 @@ pub(super) async fn table(
     }
     let path = properties.get("path").ok_or_else(|| EngineError::invalid("FILES needs the property 'path'"))?;
     let pattern = paths::local(path)?;
-    let found = env::rt::blocking(move || paths::expand(&pattern)).await?;
+    let found = env::rt::blocking(move || paths::expand(&pattern));
     let format = properties.get("format").map(|format| format.to_ascii_lowercase());
     match format.as_deref() {
-        Some("csv") => csv_table(properties, found),
+        Some("csv") => csv_table(properties, found.await?),
         Some("parquet") => {
             if let Some(key) = properties.keys().find(|key| key.starts_with("csv.")) {
                 return Err(EngineError::invalid(format!("FILES: '{key}' has no meaning for format 'parquet'")));
             }
-            parquet_table(found, session).await
+            parquet_table(found.await?, session).await
         }
         Some(other) => {
             Err(EngineError::unsupported(format!("FILES: format '{other}' is not supported; use 'csv' or 'parquet'")))
@@ -281,6 +281,8 @@ async fn parquet_table(
     }
     let format: Arc<dyn FileFormat> = Arc::new(ParquetFormat::default());
     let options = ListingOptions::new(format).with_file_extension("");
+    let checked = files.clone();
+    env::rt::blocking(move || checked.iter().try_for_each(|file| check_footer(file))).await?;
     let mut schema: Option<SchemaRef> = None;
     for (url, file) in urls.iter().zip(&files) {
         let own = options.infer_schema(session, url).await.map_err(|failed| {
@@ -300,6 +302,32 @@ async fn parquet_table(
     let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(Arc::clone(&schema));
     let table = ListingTable::try_new(config).map_err(super::errors::engine)?;
     Ok(Arc::new(LowerCased::new(Arc::new(table), &schema)))
+}
+
+/// Refuses what has no Parquet footer before a reader believes its length.
+fn check_footer(path: &Path) -> Result<(), EngineError> {
+    use std::io::{Seek, SeekFrom};
+    const MAGIC: &[u8] = b"PAR1";
+    let io = |failed: std::io::Error| read_error(path, &failed);
+    let broken = |why: &str| {
+        Err(EngineError::invalid(format!("'{}' cannot be read as Parquet: {why}", path.display())))
+    };
+    let mut file = File::open(path).map_err(io)?;
+    let len = file.metadata().map_err(io)?.len();
+    if len < 12 {
+        return broken("it is too short");
+    }
+    let mut tail = [0_u8; 8];
+    file.seek(SeekFrom::End(-8)).map_err(io)?;
+    file.read_exact(&mut tail).map_err(io)?;
+    let ([a, b, c, d, magic @ ..], true) = (tail, tail.ends_with(MAGIC)) else {
+        return broken("it does not end with PAR1");
+    };
+    debug_assert_eq!(magic, *MAGIC);
+    if u64::from(u32::from_le_bytes([a, b, c, d])).saturating_add(12) > len {
+        return broken("its footer is longer than the file");
+    }
+    Ok(())
 }
 
 fn same_columns(a: &Schema, b: &Schema) -> bool {

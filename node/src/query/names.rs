@@ -83,7 +83,7 @@ pub(super) fn tell_apart(statement: &mut Statement, names: &OutputNames) {
         let own = || Ident::new(format!("__column_{position}"));
         match item {
             SelectItem::UnnamedExpr(expr) => {
-                let literal = matches!(expr, Expr::Value(_) | Expr::TypedString(_));
+                let literal = matches!(expr, Expr::Value(_) | Expr::TypedString(_) | Expr::Subquery(_));
                 if !seen.insert(expr.to_string()) || literal {
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: own() };
                 }

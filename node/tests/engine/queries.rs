@@ -89,20 +89,20 @@ async fn expressions_are_mysqls_as_far_as_it_goes() {
 async fn joins_groups_windows_and_subqueries() {
     let world = World::new().await;
     let mut client = world.in_database().await;
-    client.run("CREATE TABLE o (id INT, c INT, total DECIMAL(10,2)); CREATE TABLE c (id INT, name VARCHAR(9))").await;
+    client.run("CREATE TABLE o (id INT, c INT, total DECIMAL(10,2)); CREATE TABLE c (cid INT, name VARCHAR(9))").await;
     client.run("INSERT INTO c VALUES (1, 'ann'), (2, 'bob'), (3, 'eve')").await;
     client.run("INSERT INTO o VALUES (1, 1, 10), (2, 1, 5.5), (3, 2, 7), (4, 9, 1)").await;
     assert_eq!(
-        client.lines("SELECT name, sum(total) s FROM o JOIN c ON o.c = c.id GROUP BY name HAVING s > 5 ORDER BY s DESC").await,
+        client.lines("SELECT name, sum(total) s FROM o JOIN c ON o.c = c.cid GROUP BY name HAVING s > 5 ORDER BY s DESC").await,
         ["ann 15.50", "bob 7.00"]
     );
-    assert_eq!(client.lines("SELECT name FROM c WHERE NOT EXISTS (SELECT 1 FROM o WHERE o.c = c.id)").await, ["eve"]);
+    assert_eq!(client.lines("SELECT name FROM c WHERE NOT EXISTS (SELECT 1 FROM o WHERE o.c = cid)").await, ["eve"]);
     assert_eq!(
         client.lines("SELECT id, row_number() OVER (PARTITION BY c ORDER BY total) FROM o ORDER BY id").await,
         ["1 2", "2 1", "3 1", "4 1"]
     );
     assert_eq!(client.lines("SELECT id FROM o ORDER BY id LIMIT 1, 2").await, ["2", "3"]);
-    assert_eq!(client.lines("SELECT c.id, o.id FROM c LEFT JOIN o ON o.c = c.id ORDER BY 1, 2").await, ["1 1", "1 2", "2 3", "3 NULL"]);
+    assert_eq!(client.lines("SELECT cid, o.id FROM c LEFT JOIN o ON o.c = c.cid ORDER BY 1, 2").await, ["1 1", "1 2", "2 3", "3 NULL"]);
     assert_eq!(client.lines("SELECT 1 UNION SELECT 2 ORDER BY 1 DESC").await, ["2", "1"]);
     world.end().await;
 }

@@ -63,11 +63,13 @@ async fn values_that_do_not_fit_are_refused_by_name() {
         client.refused(&format!("INSERT INTO t (k, n, {column}) VALUES (1, 1, {value})"), 1105, words).await;
         client.refused(&format!("INSERT INTO t (k, n, {column}) VALUES (1, 1, NULL), (2, 1, {value})"), 1105, "row 2").await;
     }
-    client.refused("INSERT INTO t (k) VALUES (1)", 1105, "column 'n': NULL in a column that is NOT NULL").await;
+    client.refused("INSERT INTO t (k) VALUES (1)", 1105, "column 'n' is NOT NULL, has no default and is not given").await;
     client.refused("INSERT INTO t (k, n) SELECT 1, NULL", 1105, "column 'n'").await;
     client.refused("INSERT INTO t (k, n, t) SELECT 1, 1, 300", 1105, "TINYINT").await;
     client.refused("INSERT INTO t (k, zz) VALUES (1, 2)", 1054, "Unknown column 'zz' in table 't'").await;
-    client.refused("INSERT INTO t (k, n) VALUES (1)", 1136, "1 values in a row for 2 columns").await;
+    client.refused("INSERT INTO t (k, n) VALUES (1)", 1064, "the row has 1 values for 2 columns").await;
+    client.refused("INSERT INTO t VALUES (1)", 1136, "1 values in a row for 17 columns").await;
+    client.refused("INSERT INTO t (k, n) SELECT 1", 1136, "1 columns for 2 columns").await;
     assert_eq!(client.one("SELECT count(*) FROM t").await, "0");
     world.end().await;
 }
