@@ -10,12 +10,12 @@ use futures::{StreamExt, stream};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tabularium::error::{EngineError, ErrorKind};
-use tabularium::http::metrics::Metrics;
-use tabularium::mysql::{
+use node::error::{EngineError, ErrorKind};
+use node::http::metrics::Metrics;
+use node::mysql::{
     Authenticator, Backend, Client as ClientInfo, Credential, KillTarget, Options, Server, ServerStatement,
 };
-use tabularium::result::{Outcome, ResultSet};
+use node::result::{Outcome, ResultSet};
 
 /// What the tests see of the inside.
 #[derive(Debug, Default)]

@@ -2,7 +2,7 @@
 
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use tabularium::mysql::Transport;
+use node::mysql::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub const CONNECT_WITH_DB: u32 = 8;

@@ -11,11 +11,11 @@ use parking_lot::Mutex;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tabularium::error::EngineError;
-use tabularium::http::metrics::{Gauges, Metrics, Sample, SampleKind};
-use tabularium::http::{HttpOptions, HttpServer, StreamLoader};
-use tabularium::mysql::{Connections, Transport};
-use tabularium::stream_load::{LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
+use node::error::EngineError;
+use node::http::metrics::{Gauges, Metrics, Sample, SampleKind};
+use node::http::{HttpOptions, HttpServer, StreamLoader};
+use node::mysql::{Connections, Transport};
+use node::stream_load::{LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -4,7 +4,7 @@ use crate::backend::{World, options};
 use crate::client::Client;
 use env::rt::{Duration, spawn, time};
 use std::sync::atomic::Ordering;
-use tabularium::mysql::Options;
+use node::mysql::Options;
 use tokio::net::{TcpListener, TcpStream};
 
 async fn until(mut holds: impl FnMut() -> bool) {

@@ -7,8 +7,8 @@ use env::rt::{CancellationToken, Duration, spawn};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tabularium::http::metrics::Metrics;
-use tabularium::mysql::{Options, RootOnly, Server, TlsUpgrade, Transport};
+use node::http::metrics::Metrics;
+use node::mysql::{Options, RootOnly, Server, TlsUpgrade, Transport};
 use tokio::net::{TcpListener, TcpStream};
 
 const PLUGINS: [&str; 2] = ["mysql_native_password", "caching_sha2_password"];

@@ -2,7 +2,7 @@
 
 use crate::backend::{World, options};
 use crate::client::{Client, DEPRECATE_EOF, Parts, Reply, ServerError};
-use tabularium::mysql::Options;
+use node::mysql::Options;
 
 /// Prepares and gives the statement's number and how many parameters it has.
 async fn prepare(client: &mut Client, text: &str) -> Result<(u32, u64), ServerError> {

@@ -4,7 +4,7 @@ use crate::backend::{World, options};
 use crate::client::{Client, DEPRECATE_EOF, MULTI_STATEMENTS, Reply, ServerError};
 use env::rt::{Duration, time};
 use std::sync::atomic::Ordering;
-use tabularium::mysql::Options;
+use node::mysql::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MORE_RESULTS: u16 = 8;

@@ -4,7 +4,7 @@ use crate::backend::{World, options};
 use crate::client::{Client, proof};
 use env::rt::{Duration, time};
 use proptest::prelude::*;
-use tabularium::mysql::Options;
+use node::mysql::Options;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn runtime() -> tokio::runtime::Runtime {

@@ -4,7 +4,7 @@ use crate::backend::{World, options};
 use env::rt::spawn;
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder};
-use tabularium::mysql::Options;
+use node::mysql::Options;
 use tokio::net::TcpListener;
 
 async fn address(world: &World) -> u16 {
