@@ -25,7 +25,7 @@ struct Note {
 
 impl From<&Note> for SourceFile {
     fn from(note: &Note) -> Self {
-        Self { name: note.name.clone(), len_bytes: note.len_bytes, crc32: note.crc32 }
+        Self { name: note.name.clone(), identity: note.name.clone(), len_bytes: note.len_bytes, crc32: note.crc32 }
     }
 }
 

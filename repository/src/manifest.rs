@@ -98,6 +98,11 @@ impl TableManifest {
     pub fn partition(&self, id: u64) -> Option<&PartitionManifest> {
         self.partitions.iter().find(|partition| partition.id == id)
     }
+
+    /// The partition with this name.
+    pub fn partition_named(&self, name: &str) -> Option<&PartitionManifest> {
+        self.partitions.iter().find(|partition| partition.name == name)
+    }
 }
 
 /// A partition as it was at the cut.
@@ -143,7 +148,8 @@ pub struct TabletEntry {
 pub struct FileEntry {
     /// Name, unique in the tablet.
     pub name: String,
-    /// Identity in the source tablet, by which a later snapshot recognises it; left out when it is the name.
+    /// Identity of its bytes in the source cluster, by which a later snapshot recognises it; left out when it is the
+    /// name, which says something in its tablet only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
     /// Length.
@@ -161,7 +167,7 @@ pub struct FileEntry {
 }
 
 impl FileEntry {
-    /// By what a later snapshot of the same tablet recognises the file.
+    /// By what a later snapshot of the same partition recognises the file.
     pub fn identity(&self) -> &str {
         self.id.as_deref().unwrap_or(&self.name)
     }

@@ -95,14 +95,31 @@ impl Session {
     /// # Errors
     /// `Corrupt` for damaged pages; what the store says.
     pub async fn base(&self, cluster: &str, table: u64) -> Result<Option<TableManifest>> {
+        self.newest(cluster, |_database, found| found.id == table).await
+    }
+
+    /// As [`base`](Session::base), by the names of database and table: a table that was dropped and restored has another
+    /// number, and still the files.
+    ///
+    /// # Errors
+    /// As [`base`](Session::base).
+    pub async fn base_named(&self, cluster: &str, database: &str, table: &str) -> Result<Option<TableManifest>> {
+        self.newest(cluster, |of, found| of == database && found.name == table).await
+    }
+
+    async fn newest(
+        &self,
+        cluster: &str,
+        wanted: impl Fn(&str, &TableRef) -> bool + Send,
+    ) -> Result<Option<TableManifest>> {
         let shared = &self.shared;
         let snapshots = shared.snapshots.get_or_try_init(|| self.snapshots_at_opening()).await?;
         for summary in snapshots.iter().filter(|summary| summary.cluster == cluster).take(BASES_MAX) {
             let root = self.root(summary).await?;
-            let Some(found) = root.root().tables.iter().find(|found| found.id == table) else { continue };
+            let tables = &root.root().tables;
+            let Some(found) = tables.iter().find(|found| wanted(&summary.database, found)) else { continue };
             let manifest = root.table(found).await?;
             self.may_share(std::iter::once(&found.page));
-            manifest.partitions.iter().for_each(|partition| self.may_share(&partition.pages));
             return Ok(Some(manifest));
         }
         Ok(None)

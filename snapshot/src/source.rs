@@ -15,8 +15,9 @@
 //!   becomes of them is decided by the agent, from the job's record.
 //! * AGAIN: every call may be repeated, after a crash too, and then does what is left to do.
 //!
-//! The `name` of a file is unique in its tablet for ever: a later backup takes a file with the same name, length and
-//! checksum for the same file and does not send it again.
+//! The `name` of a file is unique in its tablet for ever, its `identity` in the cluster: a later backup takes a file with
+//! the same identity, length and checksum for the same file and does not send it again. An engine that keeps the
+//! identity through a restore does not send again what it has restored.
 
 mod store;
 pub use store::TabletSource;
@@ -33,6 +34,8 @@ use std::fmt::Debug;
 pub struct SourceFile {
     /// Unique in its tablet, for ever: letters, digits, `.`, `-`, `_`.
     pub name: String,
+    /// Identity of its bytes, unique in the cluster for ever.
+    pub identity: String,
     /// Length.
     pub len_bytes: u64,
     /// CRC-32 (IEEE) of all bytes.

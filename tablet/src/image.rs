@@ -26,6 +26,10 @@ pub struct ImageFile {
     pub len_bytes: u64,
     /// CRC-32 of all bytes.
     pub crc32: u32,
+    /// Identity of its bytes for ever and everywhere, kept by a restore; none for a delete vector, which only its name
+    /// and its tablet identify.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uid: Option<String>,
     /// Whether it is small and comes from memory (delete vectors) rather than from a file that can be mapped.
     pub inline: bool,
 }
@@ -61,6 +65,8 @@ pub struct TabletImageMeta {
 pub struct ImageRowset {
     /// Its number in the tablet that the image was taken from.
     pub id: u64,
+    /// Its identity for ever and everywhere.
+    pub uid: String,
     /// Its segments, by ordinal.
     pub segments: Vec<ImageSegment>,
 }
@@ -183,7 +189,7 @@ impl TabletImageMeta {
     pub(crate) fn to_rowsets(&self) -> Vec<Arc<Rowset>> {
         let convert = |rowset: &ImageRowset| {
             let segments = rowset.segments.iter().map(|segment| segment.meta.clone()).collect();
-            Arc::new(Rowset { id: rowset.id, segments })
+            Arc::new(Rowset { id: rowset.id, uid: rowset.uid.clone(), segments })
         };
         self.rowsets.iter().map(convert).collect()
     }
@@ -204,7 +210,7 @@ fn image_rowset(rowset: &Rowset, state: &State) -> ImageRowset {
             deletes: state.deletes.get(&id).map(|deletes| image_deletes(deletes)),
         })
         .collect();
-    ImageRowset { id: rowset.id, segments }
+    ImageRowset { id: rowset.id, uid: rowset.uid.clone(), segments }
 }
 
 fn image_deletes(deletes: &DeleteVector) -> ImageDeletes {
@@ -225,12 +231,14 @@ fn files(rowsets: &[ImageRowset]) -> Vec<ImageFile> {
                 name: segment_name(id),
                 len_bytes: segment.meta.len_bytes,
                 crc32: segment.meta.crc32,
+                uid: Some(format!("{}-{ordinal}", rowset.uid)),
                 inline: false,
             });
             files.extend(segment.deletes.as_ref().map(|deletes| ImageFile {
                 name: deletes_name(id, deletes.version),
                 len_bytes: deletes.len_bytes,
                 crc32: deletes.crc32,
+                uid: None,
                 inline: true,
             }));
         }

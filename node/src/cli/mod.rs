@@ -46,7 +46,11 @@ struct DataDir {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(crate::sql::PLANNING_STACK_BYTES)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(failed) => return fail(&anyhow::Error::new(failed).context("cannot start the runtime")),
     };

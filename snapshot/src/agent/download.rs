@@ -33,9 +33,7 @@ impl<'a> Pages<'a> {
     }
 
     async fn partition(&mut self, share: &PartitionShare) -> Result<PartitionManifest> {
-        let missing = |what: String| {
-            Error::corrupt(format!("snapshot {}", self.reader.root().label), what, "none")
-        };
+        let missing = |what: String| Error::corrupt(format!("snapshot {}", self.reader.root().label), what, "none");
         if self.table.as_ref().is_none_or(|table| table.id != share.table) {
             let found = self.reader.root().tables.iter().find(|table| table.id == share.table);
             let found = found.ok_or_else(|| missing(format!("a table with id {}", share.table)))?;

@@ -193,7 +193,8 @@ async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
                 Some(worker) => worker.stop.cancel(),
                 None => {
                     let worker = Running { attempt: task.attempt, stop: stop.child_token() };
-                    let (context, job, key, stop) = (Arc::clone(&context), job.clone(), key.clone(), worker.stop.clone());
+                    let (context, job, key, stop) =
+                        (Arc::clone(&context), job.clone(), key.clone(), worker.stop.clone());
                     running.insert(key.clone(), worker);
                     workers.spawn(async move {
                         worker::work(&context, &job, &key, &stop).await;
@@ -234,9 +235,7 @@ async fn let_go_patiently(node: &Node, id: JobId, job: Option<&JobRecord>) {
 
 async fn let_go(node: &Node, id: JobId, job: Option<&JobRecord>) -> Result<()> {
     node.source.unpin(id).await?;
-    let switched = job.map(|job| {
-        matches!(&job.work, JobWork::Restore { progress: RestoreState::Finished { .. }, .. })
-    });
+    let switched = job.map(|job| matches!(&job.work, JobWork::Restore { progress: RestoreState::Finished { .. }, .. }));
     match switched {
         Some(true) => node.source.stage_keep(id).await?,
         Some(false) => node.source.stage_discard(id).await?,

@@ -5,11 +5,13 @@ use super::worker::Product;
 use crate::coordinator::page_record;
 use crate::error::{Error, Result};
 use crate::live::Meter;
+use catalog::records::TableRecord;
 use catalog::records::job::JobRecord;
 use catalog::records::task::{PartitionShare, TaskRecord, UploadedPartition};
-use env::ids::TabletId;
+use catalog::{At, keys};
+use env::ids::{TableId, TabletId};
 use env::rt::CancellationToken;
-use repository::{FileIn, PartitionPages, TableManifest, TabletEntryIn};
+use repository::{FileIn, PartitionPages, Session, TableManifest, TabletEntryIn};
 use std::sync::Arc;
 
 pub(super) async fn upload(
@@ -29,12 +31,16 @@ pub(super) async fn upload(
         let earlier = match &base {
             Some((table, manifest)) if *table == share.table => manifest.as_ref(),
             Some(_) | None => {
-                let found = session.base(&context.node.shared.cluster, share.table).await?;
+                let found = earlier_copy(context, session, job, share.table).await?;
                 base.insert((share.table, found)).1.as_ref()
             }
         };
-        let earlier = earlier.and_then(|manifest| manifest.partition(share.source));
-        writer.begin_partition(share.table, share.source, earlier).await?;
+        // A restore gives partitions new numbers; their names stay.
+        let same = |manifest: &'_ TableManifest| {
+            manifest.partition(share.source).or_else(|| manifest.partition_named(&share.name)).cloned()
+        };
+        let earlier = earlier.and_then(same);
+        writer.begin_partition(share.table, share.source, earlier.as_ref()).await?;
         for (bucket, tablet) in &share.tablets {
             let entry = entry(context, share, *bucket, *tablet)?;
             let files = entry.files.len() as u64;
@@ -48,6 +54,22 @@ pub(super) async fn upload(
     Ok(product)
 }
 
+/// What the repository has of a table already: under its number, or under its name when it was restored since.
+async fn earlier_copy(
+    context: &JobContext,
+    session: &Session,
+    job: &JobRecord,
+    table: u64,
+) -> Result<Option<TableManifest>> {
+    let shared = &context.node.shared;
+    if let Some(found) = session.base(&shared.cluster, table).await? {
+        return Ok(Some(found));
+    }
+    let key = keys::table(job.database, TableId(table));
+    let Some(record) = shared.catalog.get::<TableRecord>(&key, At::Latest).await? else { return Ok(None) };
+    Ok(session.base_named(&shared.cluster, &job.database_name, &record.name).await?)
+}
+
 fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: TabletId) -> Result<TabletEntryIn> {
     let image = context.node.source.image(context.job, tablet)?;
     if image.version != share.version {
@@ -59,7 +81,13 @@ fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: Tabl
         let open = move || -> futures::future::BoxFuture<'static, _> {
             Box::pin(async move { source.open(owner, tablet, &name).await.map_err(repository::Source::from) })
         };
-        FileIn { id: file.name.clone(), name: file.name, len_bytes: file.len_bytes, crc32: file.crc32, open: Box::new(open) }
+        FileIn {
+            id: file.identity,
+            name: file.name,
+            len_bytes: file.len_bytes,
+            crc32: file.crc32,
+            open: Box::new(open),
+        }
     });
     Ok(TabletEntryIn { tablet: tablet.0, bucket, version: image.version.0, meta: image.meta, files: files.collect() })
 }

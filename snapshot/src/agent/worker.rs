@@ -4,7 +4,9 @@ use super::{JobContext, download, upload};
 use crate::error::{Error, Result, explain};
 use crate::live::Meter;
 use catalog::records::job::JobRecord;
-use catalog::records::task::{FailureClass, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork, UploadedPartition};
+use catalog::records::task::{
+    FailureClass, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork, UploadedPartition,
+};
 use catalog::{At, Stored};
 use env::ids::{TabletId, Version};
 use env::rt::{self, CancellationToken, Duration};

@@ -24,8 +24,10 @@ impl TabletSource {
     }
 }
 
-fn source_file(file: ImageFile) -> SourceFile {
-    SourceFile { name: file.name, len_bytes: file.len_bytes, crc32: file.crc32 }
+fn source_file(tablet: TabletId, file: ImageFile) -> SourceFile {
+    // Tablets have numbers of their own in a cluster, also restored ones.
+    let identity = file.uid.unwrap_or_else(|| format!("{tablet}-{}", file.name));
+    SourceFile { name: file.name, identity, len_bytes: file.len_bytes, crc32: file.crc32 }
 }
 
 fn unreadable(tablet: TabletId, failed: &serde_json::Error) -> Error {
@@ -64,7 +66,7 @@ impl SnapshotSource for TabletSource {
 
     fn image(&self, owner: JobId, tablet: TabletId) -> Result<SourceImage> {
         let image = self.store.pinned(owner, tablet)?;
-        let files = image.meta.files.iter().cloned().map(source_file).collect();
+        let files = image.meta.files.iter().cloned().map(|file| source_file(tablet, file)).collect();
         let meta = serde_json::to_value(&image.meta)
             .map_err(|failed| Error::Internal(format!("the image of tablet {tablet} cannot be JSON: {failed}")))?;
         Ok(SourceImage { version: image.version, meta, files })
@@ -85,8 +87,7 @@ impl SnapshotSource for TabletSource {
     async fn stage_begin(&self, owner: JobId, images: Vec<StagedImage>) -> Result<()> {
         let mut staged = Vec::with_capacity(images.len());
         for StagedImage { tablet, version, meta } in images {
-            let image: TabletImageMeta =
-                serde_json::from_value(meta).map_err(|failed| unreadable(tablet, &failed))?;
+            let image: TabletImageMeta = serde_json::from_value(meta).map_err(|failed| unreadable(tablet, &failed))?;
             if image.version != version {
                 let object = format!("the image of tablet {tablet}");
                 return Err(Error::corrupt(object, format!("version {version}"), format!("version {}", image.version)));
@@ -97,7 +98,7 @@ impl SnapshotSource for TabletSource {
     }
 
     async fn stage_missing(&self, owner: JobId, tablet: TabletId) -> Result<Vec<SourceFile>> {
-        Ok(self.store.staged_missing(owner, tablet).await?.into_iter().map(source_file).collect())
+        Ok(self.store.staged_missing(owner, tablet).await?.into_iter().map(|file| source_file(tablet, file)).collect())
     }
 
     async fn stage_file(&self, owner: JobId, tablet: TabletId, name: &str) -> Result<Box<dyn StagedSink>> {

@@ -159,7 +159,7 @@ impl RowsetWriter {
             reservation.keep();
             return Ok(None);
         }
-        Ok(Some((Arc::new(Rowset { id: reservation.id, segments }), reservation)))
+        Ok(Some((Arc::new(Rowset { id: reservation.id, uid: env::rand::token(), segments }), reservation)))
     }
 }
 

@@ -43,6 +43,8 @@ pub(super) struct CounterRecord {
 /// Key: tablet, rowset.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct RowsetRecord {
+    /// As in [`Rowset`].
+    pub(super) uid: String,
     pub(super) segments: Vec<SegmentMeta>,
 }
 
@@ -101,11 +103,11 @@ impl Record for SequenceRecord {
 
 impl RowsetRecord {
     pub(super) fn of(rowset: &Rowset) -> Self {
-        Self { segments: rowset.segments.clone() }
+        Self { uid: rowset.uid.clone(), segments: rowset.segments.clone() }
     }
 
     pub(super) fn into_rowset(self, id: u64) -> Rowset {
-        Rowset { id, segments: self.segments }
+        Rowset { id, uid: self.uid, segments: self.segments }
     }
 }
 

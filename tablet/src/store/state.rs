@@ -16,6 +16,8 @@ use std::sync::Arc;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Rowset {
     pub(crate) id: u64,
+    /// Its identity for ever and everywhere, also in the tablets that a restore brings it to.
+    pub(crate) uid: String,
     pub(crate) segments: Vec<SegmentMeta>,
 }
 

@@ -9,8 +9,8 @@ fn segment(rowset: u64, ordinal: u32) -> SegmentId {
 fn state(hidden: &[(SegmentId, &[u32])]) -> State {
     let meta = SegmentMeta { rows: 4, len_bytes: 1, crc32: 0, min_key: None, max_key: None };
     let rowsets = vec![
-        Arc::new(Rowset { id: 1, segments: vec![meta.clone()] }),
-        Arc::new(Rowset { id: 2, segments: vec![meta] }),
+        Arc::new(Rowset { id: 1, uid: String::new(), segments: vec![meta.clone()] }),
+        Arc::new(Rowset { id: 2, uid: String::new(), segments: vec![meta] }),
     ];
     let vectors = hidden.iter().map(|(segment, rows)| {
         Arc::new(DeleteVector::new(*segment, Version(2), rows.iter().copied().collect()).unwrap().0)

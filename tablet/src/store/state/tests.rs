@@ -8,7 +8,7 @@ fn rowset(id: u64, rows: &[u32]) -> Arc<Rowset> {
         min_key: None,
         max_key: None,
     };
-    Arc::new(Rowset { id, segments: rows.iter().map(meta).collect() })
+    Arc::new(Rowset { id, uid: String::new(), segments: rows.iter().map(meta).collect() })
 }
 
 fn vector(rowset: u64, version: u64, rows: &[u32]) -> Arc<DeleteVector> {
