@@ -18,10 +18,11 @@ use crate::page::{Lines, PageKind, PageRef};
 use crate::reader;
 use crate::session::Session;
 use env::rt::sync::Semaphore;
+use env::rt::time::timeout;
 use env::rt::{CancellationToken, JoinError, JoinSet};
 use futures::TryStreamExt;
 use pack::{Pack, Packed, Small};
-use send::{Context, Sent};
+use send::{Context, GRACE, Sent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -51,7 +52,7 @@ pub struct TabletEntryIn {
 pub struct FileIn {
     /// Name, unique in the tablet: letters, digits, `.`, `_`, `-`.
     pub name: String,
-    /// Identity in the tablet: for ever the same bytes. Mostly the name.
+    /// Identity of its bytes in the cluster, for ever; or the name again, which then counts in this tablet alone.
     pub id: String,
     /// Length.
     pub len_bytes: u64,
@@ -59,6 +60,20 @@ pub struct FileIn {
     pub crc32: u32,
     /// Opens it; called only when its bytes are needed.
     pub open: OpenFile,
+}
+
+/// By what a file is recognised, beside length and checksum. A bare name says something in its tablet only; an id of its
+/// own is good in the whole cluster, so that a restored table still has its files.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Identity {
+    Name(u64, String),
+    Id(String),
+}
+
+impl Identity {
+    fn of(tablet: u64, name: &str, id: &str) -> Self {
+        if id == name { Self::Name(tablet, name.to_owned()) } else { Self::Id(id.to_owned()) }
+    }
 }
 
 /// What is known of a file before it is opened.
@@ -105,7 +120,8 @@ pub struct PartitionPages {
 }
 
 /// Writes tablets; see the module's text. After an error, or when a call was dropped before it ended, the partition
-/// has to be begun again.
+/// has to be begun again. A call that returns an error has waited for what was under way; one that was dropped has not,
+/// and may leave objects for the next sweep: stop it by its token.
 #[derive(Debug)]
 pub struct TabletWriter {
     context: Arc<Context>,
@@ -115,9 +131,11 @@ pub struct TabletWriter {
 /// A partition under way.
 #[derive(Debug)]
 struct Partition {
+    /// Of this partition: its token stops what is under way for it, and no more.
+    context: Arc<Context>,
     written: PartitionPages,
-    /// Files of the earlier snapshot, by tablet and identity.
-    base: BTreeMap<(u64, String), FileEntry>,
+    /// Files of the earlier snapshot.
+    base: BTreeMap<Identity, FileEntry>,
     /// Tablets with files that are not placed yet, in order; the first has number `first`.
     waiting: VecDeque<Waiting>,
     first: u64,
@@ -186,7 +204,9 @@ impl TabletWriter {
         };
         let written =
             PartitionPages { table, partition, pages: Vec::new(), tablets: 0, files: 0, bytes: 0, bytes_sent: 0 };
+        let context = Arc::new(self.context.child());
         self.partition = Some(Box::new(Partition {
+            context,
             written,
             base,
             waiting: VecDeque::new(),
@@ -205,14 +225,14 @@ impl TabletWriter {
         Ok(())
     }
 
-    async fn read_base(session: &Session, base: &PartitionManifest) -> Result<BTreeMap<(u64, String), FileEntry>> {
+    async fn read_base(session: &Session, base: &PartitionManifest) -> Result<BTreeMap<Identity, FileEntry>> {
         let mut tablets = reader::tablets(session.repository().objects.clone(), base.pages.clone());
         let mut files = BTreeMap::new();
         loop {
             match tablets.try_next().await {
                 Ok(Some(entry)) => {
                     for file in entry.files {
-                        files.insert((entry.tablet, file.identity().to_owned()), file);
+                        files.insert(Identity::of(entry.tablet, &file.name, file.identity()), file);
                     }
                 }
                 Ok(None) => break,
@@ -239,7 +259,11 @@ impl TabletWriter {
     /// `Full`, and what else the store says.
     pub async fn add(&mut self, tablet: TabletEntryIn) -> Result<()> {
         let mut partition = self.take()?;
-        partition.add(&self.context, tablet).await?;
+        let context = Arc::clone(&partition.context);
+        if let Err(failed) = partition.add(&context, tablet).await {
+            partition.give_up().await;
+            return Err(failed);
+        }
         self.partition = Some(partition);
         Ok(())
     }
@@ -249,7 +273,13 @@ impl TabletWriter {
     /// # Errors
     /// As [`TabletWriter::add`].
     pub async fn end_partition(&mut self) -> Result<PartitionPages> {
-        self.take()?.end(&self.context).await
+        let mut partition = self.take()?;
+        let context = Arc::clone(&partition.context);
+        let ended = partition.end(&context).await;
+        if ended.is_err() {
+            partition.give_up().await;
+        }
+        ended
     }
 
     fn take(&mut self) -> Result<Box<Partition>> {
@@ -298,7 +328,7 @@ impl Partition {
 
     /// What an earlier snapshot has of this file. A name alone proves nothing.
     fn known(&self, tablet: u64, file: &FileIn) -> Option<FileEntry> {
-        let known = self.base.get(&(tablet, file.id.clone()))?;
+        let known = self.base.get(&Identity::of(tablet, &file.name, &file.id))?;
         let same = known.len_bytes == file.len_bytes && known.crc32 == file.crc32;
         same.then(|| FileEntry { name: file.name.clone(), id: identity(file), ..known.clone() })
     }
@@ -410,7 +440,20 @@ impl Partition {
         Ok(())
     }
 
-    async fn end(mut self, context: &Arc<Context>) -> Result<PartitionPages> {
+    /// Stops what is under way after an error, and waits for it: a request that is cut off may still take effect when
+    /// the caller has cleaned up already.
+    async fn give_up(&mut self) {
+        self.context.stop.cancel();
+        let ending = async {
+            while self.work.join_next().await.is_some() {}
+            while self.pack_puts.join_next().await.is_some() {}
+            while self.page_puts.join_next().await.is_some() {}
+        };
+        // What does not end by then is left to a sweep.
+        let _in_time = timeout(GRACE * 3, ending).await.is_ok();
+    }
+
+    async fn end(&mut self, context: &Arc<Context>) -> Result<PartitionPages> {
         self.issue_batch(context).await?;
         while !self.work.is_empty() {
             self.join_one(context).await?;
@@ -427,8 +470,8 @@ impl Partition {
         if !self.waiting.is_empty() {
             return Err(Error::Internal(format!("{} tablets were not written", self.waiting.len())));
         }
-        self.written.pages = self.pages.into_iter().flatten().collect();
-        Ok(self.written)
+        self.written.pages = std::mem::take(&mut self.pages).into_iter().flatten().collect();
+        Ok(self.written.clone())
     }
 }
 

@@ -19,7 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A request under way when the token says stop has so long to end: cut off, it might still take effect later.
-const GRACE: Duration = Duration::from_secs(1);
+pub(super) const GRACE: Duration = Duration::from_secs(1);
 
 /// What all work of a writer shares.
 pub(super) struct Context {
@@ -79,6 +79,17 @@ fn check(tablet: u64, file: &Meta, chunks: &[u32]) -> Result<()> {
 }
 
 impl Context {
+    /// The same, with a token of its own that also says stop when this one's does.
+    pub(super) fn child(&self) -> Self {
+        Self {
+            session: self.session.clone(),
+            options: self.options,
+            progress: Progress::clone(&self.progress),
+            stop: self.stop.child_token(),
+            permits: Arc::clone(&self.permits),
+        }
+    }
+
     fn alive(&self) -> Result<()> {
         if self.stop.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }

@@ -82,6 +82,79 @@ async fn a_name_alone_is_not_reused() {
     assert_eq!(restore(&repository, "b").await.unwrap(), world);
 }
 
+/// Sends the tablets of a world under other numbers, with ids that begin with `ids`; gives what had to be sent.
+async fn renumbered(repository: &Repository, world: &World, ids: Option<&str>, add: u64) -> repository::PartitionPages {
+    let session = session(repository).await;
+    let base = session.base_named("cluster", "shop", "events").await.unwrap();
+    let base = base.as_ref().and_then(|base| base.partition_named("p0"));
+    let mut writer = session.writer(options(), no_progress(), CancellationToken::new());
+    writer.begin_partition(TABLE + 1, PARTITION + 1, base).await.unwrap();
+    for (tablet, files) in world {
+        let mut files = files_in(files, &Arc::default());
+        for file in &mut files {
+            if let Some(ids) = ids {
+                file.id = format!("{ids}-{tablet}-{}", file.name);
+            }
+        }
+        let tablet = tablet + add;
+        writer.add(TabletEntryIn { tablet, bucket: 0, version: 1, meta: json!({"of": tablet}), files }).await.unwrap();
+    }
+    let pages = writer.end_partition().await.unwrap();
+    if base.is_none() {
+        let partition = repository::PartitionManifest {
+            id: PARTITION,
+            name: "p0".into(),
+            version: 1,
+            bounds: json!(1),
+            buckets: 1,
+            tablets: pages.tablets,
+            files: pages.files,
+            bytes: pages.bytes,
+            pages: pages.pages.clone(),
+        };
+        let table = repository::TableManifest {
+            id: TABLE,
+            name: "events".into(),
+            schema: json!(1),
+            partitions: vec![partition],
+        };
+        let table = session.put_table(&table).await.unwrap();
+        let mut summary = upload(&session, "other", &World::new(), &CancellationToken::new()).await.unwrap().summary;
+        let root = repository::SnapshotRoot {
+            label: "a".into(),
+            timestamp: STAMP.into(),
+            cluster: "cluster".into(),
+            database_id: 1,
+            database: "shop".into(),
+            cut_revision: 1,
+            created_ms: 1,
+            tables: vec![table],
+        };
+        summary.label = "a".into();
+        summary.root = session.put_root(&root).await.unwrap();
+        session.commit(summary).await.unwrap();
+    } else {
+        session.abort().await.unwrap();
+    }
+    pages
+}
+
+#[tokio::test]
+async fn a_restored_table_still_has_its_files_where_they_have_ids() {
+    let world = world(3, 100_000);
+    for (ids, sent_again) in [(Some("uid"), false), (None, true)] {
+        let (_, repository) = memory().await;
+        let first = renumbered(&repository, &world, ids, 0).await;
+        assert_eq!(first.bytes_sent, first.bytes);
+        let second = renumbered(&repository, &world, ids, 500).await;
+        assert_eq!(second.bytes_sent, if sent_again { first.bytes } else { 0 }, "a bare name counts in its tablet");
+    }
+    let (_, repository) = memory().await;
+    renumbered(&repository, &world, Some("uid"), 0).await;
+    let other = renumbered(&repository, &world, Some("other"), 500).await;
+    assert_eq!(other.bytes_sent, other.bytes);
+}
+
 #[tokio::test]
 async fn another_cluster_shares_nothing() {
     let (_, repository) = memory().await;
