@@ -34,6 +34,9 @@ fn cell(fields: &mut Fields<'_>) -> Result<Option<String>, EngineError> {
         fields.lenenc_bytes().map_err(|_short| EngineError::internal("a row that was just written cannot be read"))?;
     Ok(Some(match str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
-        Err(_binary) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Err(_binary) => {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
+        }
     }))
 }
