@@ -7,15 +7,15 @@ use async_trait::async_trait;
 use env::rt::sync::Notify;
 use env::rt::{CancellationToken, Duration, JoinHandle};
 use futures::{StreamExt, stream};
-use parking_lot::Mutex;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use node::error::{EngineError, ErrorKind};
 use node::http::metrics::Metrics;
 use node::mysql::{
     Authenticator, Backend, Client as ClientInfo, Credential, KillTarget, Options, Server, ServerStatement,
 };
 use node::result::{Outcome, ResultSet};
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What the tests see of the inside.
 #[derive(Debug, Default)]

@@ -1,8 +1,8 @@
 //! A small client of the protocol, written from its description and not from the server's code.
 
+use node::mysql::Transport;
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
-use node::mysql::Transport;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 pub const CONNECT_WITH_DB: u32 = 8;

@@ -3,8 +3,8 @@
 use crate::backend::{World, options};
 use crate::client::Client;
 use env::rt::{Duration, spawn, time};
-use std::sync::atomic::Ordering;
 use node::mysql::Options;
+use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpStream};
 
 async fn until(mut holds: impl FnMut() -> bool) {

@@ -4,11 +4,11 @@ use crate::backend::{Toy, Users, World, options};
 use crate::client::{Client, DEPRECATE_EOF, proof};
 use async_trait::async_trait;
 use env::rt::{CancellationToken, Duration, spawn};
+use node::http::metrics::Metrics;
+use node::mysql::{Options, RootOnly, Server, TlsUpgrade, Transport};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use node::http::metrics::Metrics;
-use node::mysql::{Options, RootOnly, Server, TlsUpgrade, Transport};
 use tokio::net::{TcpListener, TcpStream};
 
 const PLUGINS: [&str; 2] = ["mysql_native_password", "caching_sha2_password"];

@@ -3,8 +3,8 @@
 use crate::backend::{World, options};
 use crate::client::{Client, DEPRECATE_EOF, MULTI_STATEMENTS, Reply, ServerError};
 use env::rt::{Duration, time};
-use std::sync::atomic::Ordering;
 use node::mysql::Options;
+use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const MORE_RESULTS: u16 = 8;

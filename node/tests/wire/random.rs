@@ -3,8 +3,8 @@
 use crate::backend::{World, options};
 use crate::client::{Client, proof};
 use env::rt::{Duration, time};
-use proptest::prelude::*;
 use node::mysql::Options;
+use proptest::prelude::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 fn runtime() -> tokio::runtime::Runtime {
