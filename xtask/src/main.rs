@@ -15,7 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test             everything below except bench: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
   test clients     the stock mariadb client and PyMySQL against a server (skipped, with a word, where they are absent)
-  lint             formatting, clippy with warnings denied, rules about the dependency graph
+  lint             formatting, clippy (what is denied fails), rules about the dependency graph
   sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
   bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
   clients install  install the stock clients that `test clients` uses (Debian packages and PyPI)

@@ -89,8 +89,7 @@ fn check_properties(properties: &Properties) -> Result<(), EngineError> {
         )));
     }
     match properties.get("max_filter_ratio").map(|ratio| ratio.trim().parse::<f64>()) {
-        None => Ok(()),
-        Some(Ok(ratio)) if ratio == 0.0 => Ok(()),
+        None | Some(Ok(0.0)) => Ok(()),
         Some(_) => Err(EngineError::unsupported(
             "INSERT takes all rows or none, so \"max_filter_ratio\" can only be \"0\"; stream load can leave rows out",
         )),

@@ -1,5 +1,7 @@
 //! What each statement does.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "each function is called with its own statements only")]
+
 use super::variables::{Settable, Variables};
 use super::{Session, unknown_variable};
 use crate::ddl::{self, QualifiedName};
@@ -114,7 +116,7 @@ impl Session {
                     if *scope == Scope::Global {
                         global.push((name.clone(), value));
                     } else {
-                        variables.set(name, value);
+                        variables.set(name, value.as_deref());
                     }
                 }
                 SetItem::UserVariable { name, value } => {
@@ -123,21 +125,21 @@ impl Session {
                 }
                 SetItem::Names { charset, collation } => {
                     for name in ["character_set_client", "character_set_connection", "character_set_results"] {
-                        variables.set(name, charset.clone());
+                        variables.set(name, charset.as_deref());
                     }
-                    variables.set("collation_connection", collation.clone());
+                    variables.set("collation_connection", collation.as_deref());
                 }
                 SetItem::CharacterSet { charset } => {
                     for name in ["character_set_client", "character_set_results"] {
-                        variables.set(name, charset.clone());
+                        variables.set(name, charset.as_deref());
                     }
                 }
                 SetItem::Transaction { isolation, read_only, .. } => {
                     if let Some(isolation) = isolation {
-                        variables.set("transaction_isolation", Some(isolation.clone()));
+                        variables.set("transaction_isolation", Some(isolation));
                     }
                     if let Some(read_only) = read_only {
-                        variables.set("transaction_read_only", Some(u8::from(*read_only).to_string()));
+                        variables.set("transaction_read_only", Some(if *read_only { "1" } else { "0" }));
                     }
                 }
             }

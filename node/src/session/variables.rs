@@ -157,14 +157,14 @@ impl Variables {
     }
 
     /// Sets a variable; `None` sets it back.
-    pub(crate) fn set(&mut self, name: &str, value: Option<String>) {
+    pub(crate) fn set(&mut self, name: &str, value: Option<&str>) {
         let twin = TWINS.iter().find_map(|(a, b)| match name {
             name if name == *a => Some(*b),
             name if name == *b => Some(*a),
             _ => None,
         });
         for name in std::iter::once(name).chain(twin) {
-            match &value {
+            match value {
                 Some(value) => drop(self.0.insert(name.to_owned(), canonical(name, value))),
                 None => drop(self.0.remove(name)),
             }
@@ -206,9 +206,9 @@ mod tests {
     #[test]
     fn switches_and_twins_are_kept_in_step() {
         let mut variables = Variables::default();
-        variables.set("autocommit", Some("OFF".to_owned()));
+        variables.set("autocommit", Some("OFF"));
         assert_eq!(variables.get("autocommit").as_deref(), Some("0"));
-        variables.set("tx_isolation", Some("SERIALIZABLE".to_owned()));
+        variables.set("tx_isolation", Some("SERIALIZABLE"));
         assert_eq!(variables.get("transaction_isolation").as_deref(), Some("SERIALIZABLE"));
         variables.set("tx_isolation", None);
         assert_eq!(variables.get("transaction_isolation").as_deref(), Some("READ-COMMITTED"));

@@ -278,7 +278,10 @@ impl Journal {
 }
 
 fn write<'a>(database: &Database, attempt: u64, edits: impl Iterator<Item = &'a Edit>) -> Result<(), Failure> {
-    let transaction = database.begin_write()?;
+    let mut transaction = database.begin_write()?;
+    // A damaged last commit must be an error when the file is opened again, never a silent step back to the one
+    // before: what it prepared may be committed in the catalog.
+    transaction.set_two_phase_commit(true);
     for edit in edits {
         let mut table = transaction.open_table(edit.table.definition())?;
         match &edit.value {

@@ -14,7 +14,7 @@ use place::Place;
 use sql::Sql;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Instant;
+use env::rt::time::Instant;
 
 /// Arguments of `tabularium demo`.
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use env::rt::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
-use std::time::Instant;
+use env::rt::time::Instant;
 
 /// What a finished job moved.
 pub(super) struct Totals {

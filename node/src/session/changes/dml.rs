@@ -1,5 +1,7 @@
 //! What needs the query engine: SELECT, INSERT .. SELECT, UPDATE, DELETE, EXPLAIN.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "each function is called with its own statements only")]
+
 use super::{outcome, target_columns};
 use crate::ddl::{self, QualifiedName};
 use crate::engine::Engine;
@@ -403,7 +405,7 @@ async fn delete_positions(
     while let Some(batch) = rows.next().await {
         let (files, positions) = places_of(&batch?)?;
         for (file, position) in files.into_iter().zip(positions) {
-            by_file.entry(file).or_default().insert(u32::try_from(position).map_err(|_| lost())?);
+            by_file.entry(file).or_default().insert(u32::try_from(position).map_err(|_large| lost())?);
         }
     }
     let mut by_tablet: BTreeMap<(usize, usize), BTreeMap<SegmentId, RoaringBitmap>> = BTreeMap::new();
