@@ -53,7 +53,7 @@ pub enum Error {
     Catalog(#[from] catalog::Error),
     /// The repository said no.
     #[error(transparent)]
-    Repository(#[from] repository::Error),
+    Repository(repository::Error),
     /// The tablet store said no.
     #[error(transparent)]
     Tablet(#[from] tablet::Error),
@@ -103,7 +103,9 @@ pub enum Error {
         found: String,
     },
     /// Another job of the same database has not ended.
-    #[error("database {database} has a running {kind} job {job} with label {label}; only one backup or restore of a database runs at a time")]
+    #[error(
+        "database {database} has a running {kind} job {job} with label {label}; only one backup or restore of a database runs at a time"
+    )]
     Running {
         /// The database's name.
         database: String,
@@ -159,7 +161,9 @@ pub enum Error {
     #[error("{0}")]
     VersionGone(String),
     /// The disk has no room for what a restore would bring.
-    #[error("the restore brings {needed_bytes} bytes to node {node}, which has {free_bytes} bytes free; free some space and retry")]
+    #[error(
+        "the restore brings {needed_bytes} bytes to node {node}, which has {free_bytes} bytes free; free some space and retry"
+    )]
     NoRoom {
         /// The node.
         node: env::ids::NodeId,
@@ -184,6 +188,17 @@ pub enum Error {
     /// A broken rule inside the program.
     #[error("internal error: {0}")]
     Internal(String),
+}
+
+impl From<repository::Error> for Error {
+    /// What our own source or sink told the repository comes back as what it was.
+    fn from(error: repository::Error) -> Self {
+        let repository::Error::Peer { what, source } = error else { return Self::Repository(error) };
+        match source.downcast::<Self>() {
+            Ok(own) => *own,
+            Err(source) => Self::Repository(repository::Error::Peer { what, source }),
+        }
+    }
 }
 
 fn other_runs(others: &[String]) -> String {

@@ -4,10 +4,15 @@ use crate::error::{Error, Result};
 use crate::plan::{self, Draft, LocalTable, SnapshotTable, TableAtCut};
 use catalog::records::job::Objects;
 use catalog::records::{PartitionRecord, TableRecord, TabletRecord};
-use catalog::{At, Catalog, keys};
+use catalog::{At, Catalog, Record, keys};
 use env::ids::{DatabaseId, NodeId, PartitionId, Version};
+use futures::future::{BoxFuture, try_join_all};
 use repository::{SnapshotReader, TableManifest};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Pages that are read at one time.
+const PAGES_AT_ONCE: usize = 16;
 
 /// The nodes that are known, `own` among them.
 pub(crate) async fn nodes(catalog: &Catalog, own: NodeId) -> Result<BTreeSet<NodeId>> {
@@ -71,9 +76,12 @@ pub(crate) async fn draft(catalog: &Catalog, reader: &SnapshotReader, wish: Rest
     let refs = &reader.root().tables;
     let names: Vec<&str> = refs.iter().map(|table| table.name.as_str()).collect();
     let mut tables = Vec::new();
-    for (position, name) in plan::select_for_restore(wish.label, &names, wish.objects)? {
-        let Some(table) = refs.get(position) else { continue };
-        tables.push((snapshot_table(&reader.table(table).await?)?, name));
+    for batch in plan::select_for_restore(wish.label, &names, wish.objects)?.chunks(PAGES_AT_ONCE) {
+        let read = batch.iter().filter_map(|(position, _)| refs.get(*position));
+        let read = read.map(|table| -> BoxFuture<'_, _> { Box::pin(reader.table(table)) });
+        for (manifest, (_, name)) in try_join_all(read).await?.iter().zip(batch) {
+            tables.push((snapshot_table(manifest)?, name.clone()));
+        }
     }
     let local = match wish.database {
         Some(database) => catalog.tables(database, at).await?,
@@ -84,13 +92,21 @@ pub(crate) async fn draft(catalog: &Catalog, reader: &SnapshotReader, wish: Rest
     Ok(plan::restore(wish.label, wish.objects, &tables, &local, wish.replication_num, wish.nodes)?)
 }
 
-/// A table's page in the catalog's words.
+/// A table's page in the catalog's words. See [`describe`].
 pub(crate) fn snapshot_table(manifest: &TableManifest) -> Result<SnapshotTable> {
-    let broken = |failed: serde_json::Error| {
-        let object = format!("the description of table {} in the snapshot", manifest.name);
-        Error::corrupt(object, "a table record", failed.to_string())
+    let object = || format!("the description of table {} in the snapshot", manifest.name);
+    let broken = |failed: serde_json::Error| Error::corrupt(object(), "a table record", failed.to_string());
+    let format = manifest.schema.get("format").and_then(Value::as_u64).unwrap_or(0);
+    let format = match u32::try_from(format) {
+        Ok(0) => return Err(Error::corrupt(object(), "a format number from 1 on", "none")),
+        Ok(format) if format <= TableRecord::FORMAT => format,
+        Ok(_) | Err(_) => {
+            let supported = TableRecord::FORMAT.into();
+            return Err(catalog::Error::NewerFormat { object: object(), found: format, supported }.into());
+        }
     };
-    let record: TableRecord = serde_json::from_value(manifest.schema.clone()).map_err(broken)?;
+    let json = serde_json::to_vec(&manifest.schema).map_err(broken)?;
+    let record = TableRecord::decode(format, &json).map_err(broken)?;
     let partitions = manifest.partitions.iter().map(|partition| {
         let known = plan::SnapshotPartition {
             version: Version(partition.version),
@@ -100,4 +116,10 @@ pub(crate) fn snapshot_table(manifest: &TableManifest) -> Result<SnapshotTable> 
         (PartitionId(partition.id), known)
     });
     Ok(SnapshotTable { id: manifest.id, partitions: partitions.collect(), record })
+}
+
+/// A table's record as a snapshot keeps it: with the number of its format, like in the catalog.
+pub(crate) fn describe(record: &TableRecord) -> Result<Value> {
+    let bytes = catalog::record::encode(record)?;
+    serde_json::from_slice(&bytes).map_err(|failed| Error::Internal(format!("a table cannot be JSON: {failed}")))
 }

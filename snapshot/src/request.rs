@@ -159,7 +159,8 @@ pub fn backup_properties(properties: &BTreeMap<String, String>, timeout_s_min: u
 /// # Errors
 /// `Invalid`, listing every problem with the key that it is about.
 pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<RestoreProperties> {
-    let known = ["backup_timestamp", "timeout", "replication_num", "allow_load", "meta_version", "starrocks_meta_version"];
+    let known =
+        ["backup_timestamp", "timeout", "replication_num", "allow_load", "meta_version", "starrocks_meta_version"];
     let mut reader = Reader::new(properties, &known);
     let timestamp = reader.get("backup_timestamp").map(str::trim).unwrap_or_default().to_owned();
     if timestamp.is_empty() {

@@ -87,7 +87,11 @@ pub fn hash_columns(table: &TableRecord) -> Result<Option<Vec<usize>>> {
 fn positions(table: &TableRecord, names: &[String]) -> Result<Vec<usize>> {
     let position = |name: &String| {
         table.column(name).ok_or_else(|| {
-            Error::corrupt(format!("table {}", table.name), "partition and hash columns among its columns", name.clone())
+            Error::corrupt(
+                format!("table {}", table.name),
+                "partition and hash columns among its columns",
+                name.clone(),
+            )
         })
     };
     names.iter().map(position).collect()

@@ -173,6 +173,9 @@ pub struct JobEnding {
     /// Whether a user asked for it.
     #[serde(default)]
     pub by_user: bool,
+    /// When it was asked for, in milliseconds since 1970.
+    #[serde(default)]
+    pub asked_ms: u64,
 }
 
 /// A reference to a page in a repository, kept as the repository gave it.

@@ -14,11 +14,16 @@ use catalog::records::{DatabaseRecord, PartitionEntry};
 use catalog::{At, Stored, keys};
 use env::ids::PartitionId;
 use env::rt::time::unix_millis;
+use futures::future::{BoxFuture, try_join_all};
 use repository::{
     PageRef, PartitionManifest, Purpose, Repository, Session, SessionId, SnapshotRoot, SnapshotSummary, TableManifest,
+    TableRef,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Pages that are written at one time.
+const PAGES_AT_ONCE: usize = 16;
 
 fn state(job: &JobRecord) -> Result<&BackupState> {
     match &job.work {
@@ -40,7 +45,9 @@ pub(crate) fn session_id(job: &JobRecord) -> Result<SessionId> {
         | BackupState::UploadInfo { session, .. }
         | BackupState::Finished { session, .. }
         | BackupState::Cancelled { session: Some(session), .. } => session,
-        BackupState::Pending { .. } | BackupState::Snapshoting { .. } | BackupState::Cancelled { session: None, .. } => {
+        BackupState::Pending { .. }
+        | BackupState::Snapshoting { .. }
+        | BackupState::Cancelled { session: None, .. } => {
             return Err(out_of_place(job));
         }
     };
@@ -131,12 +138,22 @@ pub(super) async fn save_meta(shared: &Shared, job: &Stored<JobRecord>) -> Resul
             written.entry(partition.partition).or_default().push(partition.clone());
         }
     }
-    let mut tables = Vec::new();
+    let mut manifests = Vec::new();
     for task in journal::tasks(&shared.catalog, job.id, TaskKind::Table.as_str()).await? {
-        let Some(plan) = task.table() else { continue };
-        // The same table again would be the same page, so that what an unchanged table needs is shared, not written.
-        session.base(&shared.cluster, plan.source).await?;
-        tables.push(session.put_table(&table_manifest(plan, &mut written)?).await?);
+        if let Some(plan) = task.table() {
+            manifests.push(table_manifest(plan, &mut written)?);
+        }
+    }
+    let mut tables = Vec::with_capacity(manifests.len());
+    for batch in manifests.chunks(PAGES_AT_ONCE) {
+        let puts = batch.iter().map(|table| -> BoxFuture<'_, Result<TableRef>> {
+            Box::pin(async {
+                // An unchanged table has the same page as before, which is then shared, not written again.
+                session.base(&shared.cluster, table.id).await?;
+                Ok(session.put_table(table).await?)
+            })
+        });
+        tables.extend(try_join_all(puts).await?);
     }
     let root = SnapshotRoot {
         label: job.label.clone(),
@@ -156,7 +173,6 @@ fn table_manifest(
     plan: &TablePlan,
     written: &mut BTreeMap<PartitionId, Vec<UploadedPartition>>,
 ) -> Result<TableManifest> {
-    let json = |failed: serde_json::Error| Error::Internal(format!("a table cannot be JSON: {failed}"));
     let mut partitions = Vec::with_capacity(plan.partitions.len());
     for (entry, taken) in plan.record.partitions.iter().zip(&plan.partitions) {
         let pages = written.remove(&taken.id).unwrap_or_default();
@@ -178,7 +194,7 @@ fn table_manifest(
             pages: pages.iter().flat_map(|part| &part.pages).map(page_ref).collect::<Result<_>>()?,
         });
     }
-    let schema = serde_json::to_value(&plan.record).map_err(json)?;
+    let schema = inventory::describe(&plan.record)?;
     Ok(TableManifest { id: plan.source, name: plan.record.name.clone(), schema, partitions })
 }
 

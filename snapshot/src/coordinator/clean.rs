@@ -18,7 +18,9 @@ pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Ou
     let answered = rt::time::timeout(shared.options.node_patience, agents_done(shared, job)).await;
     match answered {
         Ok(done) => done?,
-        Err(_late) => tracing::warn!(job = %job.id, "a node did not let go of an ended job in time; it will when it is back"),
+        Err(_late) => {
+            tracing::warn!(job = %job.id, "a node did not let go of an ended job in time; it will when it is back");
+        }
     }
     if matches!(&job.work, JobWork::Restore { progress: RestoreState::Cancelled { .. }, .. }) {
         let hidden = restore::hidden_keys(shared, job).await?;

@@ -177,11 +177,20 @@ fn judge(shared: &Shared, job: &JobRecord, duty: Duty, error: Error, attempts: &
     let pause = shared.options.pause_after(*attempts);
     *attempts += 1;
     tracing::warn!(job = %job.id, ?duty, attempts, error = message, "a job's duty failed");
+    if duty == Duty::AbortSession && out_of_patience(shared, job) {
+        return Judgement::Happened(Event::NoAnswer { message });
+    }
     if must_go_on || (error.is_transient() && (patient || *attempts <= shared.options.retries)) {
         return Judgement::Again(pause);
     }
     let status = JobStatus { code: error.status_code(), message };
-    Judgement::Happened(Event::End(JobEnding { status, by_user: false }))
+    Judgement::Happened(Event::End(JobEnding { status, by_user: false, asked_ms: 0 }))
+}
+
+/// Whether the repository has had its time to say what became of a job that must end.
+fn out_of_patience(shared: &Shared, job: &JobRecord) -> bool {
+    let patience_ms = u64::try_from(shared.options.repository_patience.as_millis()).unwrap_or(u64::MAX);
+    job.ending.as_ref().is_some_and(|ending| ending.asked_ms.saturating_add(patience_ms) <= unix_millis())
 }
 
 /// A message of a task for the job's record.

@@ -281,7 +281,7 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
             Some((_, what)) => {
                 let message = format!("{what} was made while the restore ran; drop or rename it and restore again");
                 let status = JobStatus { code: StatusCode::AlreadyExist, message };
-                Ok(Event::End(JobEnding { status, by_user: false }).into())
+                Ok(Event::End(JobEnding { status, by_user: false, asked_ms: 0 }).into())
             }
             None => Err(failed.into()),
         },
@@ -298,9 +298,7 @@ async fn overwrite(
 ) -> Result<Change> {
     let catalog = &shared.catalog;
     let found = catalog.get::<TableRecord>(&plan.record.key(), At::Latest).await?;
-    let marked = |table: &&Stored<TableRecord>| {
-        matches!(&table.state, TableState::Restoring { job: owner, .. } if *owner == job.id)
-    };
+    let marked = |table: &&Stored<TableRecord>| matches!(&table.state, TableState::Restoring { job: owner, .. } if *owner == job.id);
     let Some(found) = found.as_ref().filter(marked) else {
         let object = format!("table {}", plan.record.name);
         return Err(Error::corrupt(object, format!("a table marked by job {}", job.id), "one that is not"));

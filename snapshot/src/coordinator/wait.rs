@@ -46,7 +46,7 @@ fn failure(tasks: &BTreeMap<String, TaskRecord>) -> Option<Event> {
             FailureClass::Fatal => {
                 let message = format!("task {}: {message}", task.name());
                 let status = JobStatus { code: *code, message };
-                return Some(Event::End(JobEnding { status, by_user: false }));
+                return Some(Event::End(JobEnding { status, by_user: false, asked_ms: 0 }));
             }
         }
     }

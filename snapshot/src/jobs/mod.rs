@@ -14,8 +14,8 @@ use catalog::records::job::{JobKind, JobRecord};
 use catalog::records::task::TaskRecord;
 use catalog::{At, Catalog, Record, Stored, keys};
 use env::ids::{DatabaseId, JobId, NodeId, RepositoryId};
-use env::rt::{self, Duration};
 use env::rt::time::unix_millis;
+use env::rt::{self, Duration};
 use std::sync::Arc;
 
 /// How long a CANCEL waits for what it cannot decide by itself.
@@ -38,7 +38,11 @@ pub(crate) struct Shared {
 
 impl Shared {
     /// The repository of a job, opened.
-    pub(crate) async fn repository(&self, id: RepositoryId, name: &str) -> Result<(RepositoryRecord, repository::Repository)> {
+    pub(crate) async fn repository(
+        &self,
+        id: RepositoryId,
+        name: &str,
+    ) -> Result<(RepositoryRecord, repository::Repository)> {
         let record = self.catalog.get::<RepositoryRecord>(&keys::repository(id), At::Latest).await?;
         let record = record.ok_or_else(|| Error::UnknownRepository(name.to_owned()))?.record;
         let open = self.repositories.open(&record).await?;

@@ -38,8 +38,7 @@ impl Jobs {
             let database = self.catalog().get::<DatabaseRecord>(&keys::database(request.database), at).await?;
             let database = database.ok_or_else(|| Error::UnknownDatabase(request.database.to_string()))?;
             self.refuse_running(Some(database.id), &database.name).await?;
-            let tables =
-                inventory::selected(self.catalog(), database.id, &database.name, &request.objects, at).await?;
+            let tables = inventory::selected(self.catalog(), database.id, &database.name, &request.objects, at).await?;
             let open = self.shared.repositories.open(&repository).await?;
             if open.snapshot(&request.label, None).await?.is_some() {
                 return Err(Error::LabelTaken { label: request.label, repository: request.repository });

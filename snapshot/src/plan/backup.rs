@@ -4,7 +4,9 @@ use super::conflict::{Conflict, Conflicts};
 use super::shares::{TaskHead, TaskSizes, split};
 use crate::request::{includes_unnamed, named};
 use catalog::records::job::{JobCounts, Objects};
-use catalog::records::task::{PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork};
+use catalog::records::task::{
+    PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork,
+};
 use catalog::records::{PartitionRecord, TableRecord, TabletRecord};
 use env::ids::{JobId, NodeId, TabletId};
 use std::collections::{BTreeMap, BTreeSet};

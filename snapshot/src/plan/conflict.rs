@@ -41,7 +41,9 @@ pub enum Conflict {
     #[error("database {0} is empty")]
     EmptyDatabase(String),
     /// No node that is known has a replica.
-    #[error("failed to choose a replica of tablet {tablet} in partition {partition} of table {table}: it is on nodes [{replicas}], none of which is known")]
+    #[error(
+        "failed to choose a replica of tablet {tablet} in partition {partition} of table {table}: it is on nodes [{replicas}], none of which is known"
+    )]
     NoReplica {
         /// The table.
         table: String,
@@ -116,7 +118,9 @@ pub enum Conflict {
         there: usize,
     },
     /// The tables differ in a column.
-    #[error("table {table} exists but with different schema: column {position} is {here} here, {there} in the snapshot")]
+    #[error(
+        "table {table} exists but with different schema: column {position} is {here} here, {there} in the snapshot"
+    )]
     OtherColumn {
         /// The table.
         table: String,
@@ -160,7 +164,9 @@ pub enum Conflict {
         there: String,
     },
     /// A partition that is only in the snapshot shares rows with one that is only here.
-    #[error("partition {partition} of table {table} conflicts with existing ranges: {there} overlaps partition {other}, {here}")]
+    #[error(
+        "partition {partition} of table {table} conflicts with existing ranges: {there} overlaps partition {other}, {here}"
+    )]
     Overlap {
         /// The table.
         table: String,

@@ -12,8 +12,8 @@ mod tests;
 pub use backup::{CutPlan, TableAtCut, cut, objects_text as backup_objects_text, select as select_for_backup};
 pub use conflict::{Conflict, Conflicts};
 pub use restore::{
-    Draft, DraftPartition, DraftTable, LocalTable, SnapshotPartition, SnapshotTable, assign, ids_needed, objects_text as restore_objects_text,
-    restore, select as select_for_restore, tablet_id,
+    Draft, DraftPartition, DraftTable, LocalTable, SnapshotPartition, SnapshotTable, assign, ids_needed,
+    objects_text as restore_objects_text, restore, select as select_for_restore, tablet_id,
 };
 pub use shares::{TaskHead, TaskSizes, place, split};
 
@@ -26,8 +26,7 @@ fn bounded_list(items: impl ExactSizeIterator<Item = String>) -> String {
     let all = items.len();
     for (shown, item) in items.enumerate() {
         if !text.is_empty() && text.len() + item.len() > OBJECTS_TEXT_MAX {
-            text.push_str(&format!(", and {} more", all - shown));
-            break;
+            return format!("{text}, and {} more", all - shown);
         }
         if shown > 0 {
             text.push_str(", ");

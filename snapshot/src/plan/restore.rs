@@ -200,13 +200,12 @@ pub fn restore(
 }
 
 fn description(here: Option<&TableRecord>, there: &TableRecord, name: &str, replication_num: u32) -> TableRecord {
-    let mut record = match here {
-        Some(here) => here.clone(),
-        None => {
-            let mut made = TableRecord { name: name.to_owned(), state: TableState::Normal, ..there.clone() };
-            made.properties.insert("replication_num".to_owned(), replication_num.to_string());
-            made
-        }
+    let mut record = if let Some(here) = here {
+        here.clone()
+    } else {
+        let mut made = TableRecord { name: name.to_owned(), state: TableState::Normal, ..there.clone() };
+        made.properties.insert("replication_num".to_owned(), replication_num.to_string());
+        made
     };
     record.partitions.clear();
     record
@@ -394,8 +393,10 @@ fn bounds_text(bounds: &BoundsRecord) -> String {
         }
         BoundsRecord::List { values } => {
             let value = |value: &Option<String>| value.clone().unwrap_or_else(|| "NULL".to_owned());
-            let values: Vec<String> =
-                values.iter().map(|tuple| format!("({})", tuple.iter().map(value).collect::<Vec<_>>().join(", "))).collect();
+            let values: Vec<String> = values
+                .iter()
+                .map(|tuple| format!("({})", tuple.iter().map(value).collect::<Vec<_>>().join(", ")))
+                .collect();
             format!("IN ({})", values.join(", "))
         }
     }

@@ -66,7 +66,15 @@ fn every_problem_names_its_own_key_and_all_are_told_at_once() {
         ("timeout", "1"),
         ("other", "z"),
     ]));
-    for key in ["replication_num", "\"meta_version\"", "starrocks_meta_version", "allow_load", "timeout", "backup_timestamp", "[other]"] {
+    for key in [
+        "replication_num",
+        "\"meta_version\"",
+        "starrocks_meta_version",
+        "allow_load",
+        "timeout",
+        "backup_timestamp",
+        "[other]",
+    ] {
         assert!(text.contains(key), "{key}: {text}");
     }
 }

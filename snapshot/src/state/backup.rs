@@ -11,7 +11,7 @@
 //!               v                            v                               v                     end    SAVE_META
 //!           CANCELLED <----------------------+-------------------------------+--------------------------------+
 //!               ^                                                                                             |
-//!               |                  session aborted                                                       meta saved
+//!               |             session aborted, or no answer                                             meta saved
 //!               +------------------ (after end) -------------- UPLOAD_INFO <----------------------------------+
 //!                                                                   |
 //!                                                               committed ----> FINISHED
@@ -112,7 +112,7 @@ pub(super) fn apply(mut job: JobRecord, event: Event, now_ms: u64) -> JobRecord 
                 let tries = NEW_CUTS_MAX.saturating_add(1);
                 let message = format!("versions were reclaimed before they could be pinned, {tries} times: {message}");
                 let status = JobStatus { code: StatusCode::CommonError, message };
-                end(&mut job, None, JobEnding { status, by_user: false }, now_ms);
+                end(&mut job, None, JobEnding { status, by_user: false, asked_ms: 0 }, now_ms);
             }
         }
         (BackupState::Snapshoting { cut }, Event::Pinned { session, files, bytes }) => {
@@ -146,9 +146,17 @@ pub(super) fn apply(mut job: JobRecord, event: Event, now_ms: u64) -> JobRecord 
                 end(&mut job, Some(session), ending, now_ms);
             }
         }
+        (BackupState::UploadInfo { session, .. }, Event::NoAnswer { message }) => {
+            if let Some(JobEnding { status, .. }) = job.ending.clone() {
+                let unknown = "whether its snapshot was committed first is not known, SHOW SNAPSHOT will tell";
+                let message = format!("{}; {unknown}: {message}", status.message);
+                let status = JobStatus { code: status.code, message };
+                end(&mut job, Some(session), JobEnding { status, by_user: false, asked_ms: 0 }, now_ms);
+            }
+        }
         (BackupState::UploadInfo { .. }, Event::End(ending)) => {
             // The first reason counts.
-            job.ending.get_or_insert(ending);
+            job.ending.get_or_insert(JobEnding { asked_ms: now_ms, ..ending });
         }
         (BackupState::Pending { .. } | BackupState::Snapshoting { .. }, Event::End(ending)) => {
             end(&mut job, None, ending, now_ms);

@@ -9,7 +9,8 @@
 //! Invariants, named as the tests name them:
 //! * TERMINAL ABSORBS: nothing changes a job that has ended but the note that it was cleaned.
 //! * ENDS: from every state, once its time is over, a job ends in a bounded number of duties.
-//! * COMMIT DECIDES: a BACKUP in UPLOAD_INFO ends as the repository says, never by what was asked for.
+//! * COMMIT DECIDES: a BACKUP in UPLOAD_INFO ends as the repository says, not as was asked for; only when it says
+//!   nothing for very long does the job end with that told.
 //! * SWITCH DECIDES: a RESTORE that has switched only goes forward.
 
 mod backup;
@@ -107,6 +108,11 @@ pub enum Event {
     Committed,
     /// The session is closed and can never commit.
     SessionAborted,
+    /// The repository has not said for long whether the session is committed, though an end was asked for.
+    NoAnswer {
+        /// What it said instead.
+        message: String,
+    },
     /// The plan of a RESTORE is made, the target tables are marked.
     Planned {
         /// The plan.
@@ -174,7 +180,7 @@ pub fn timed_out(job: &JobRecord, now_ms: u64) -> Option<Event> {
     }
     let message = format!("not finished within {} s, state: {}", job.timeout_s, job.state_name());
     let status = JobStatus { code: StatusCode::Timeout, message };
-    Some(Event::End(JobEnding { status, by_user: false }))
+    Some(Event::End(JobEnding { status, by_user: false, asked_ms: 0 }))
 }
 
 /// Why the job cannot be cancelled any more; `None` while it can.
@@ -207,5 +213,5 @@ pub fn cancelled_by_user(job: &JobRecord) -> Event {
         JobWork::Backup { .. } => "user cancelled".to_owned(),
         JobWork::Restore { .. } => format!("user cancelled, state: {}", job.state_name()),
     };
-    Event::End(JobEnding { status: JobStatus { code: StatusCode::CommonError, message }, by_user: true })
+    Event::End(JobEnding { status: JobStatus { code: StatusCode::CommonError, message }, by_user: true, asked_ms: 0 })
 }

@@ -92,7 +92,8 @@ async fn listed_partitions_are_all_that_is_taken() {
     let world = World::open(&Disks::new()).await;
     let shop = shop(&world).await;
     let mut request = crate::world::backup_of(shop, "part");
-    let spec = |table: &str, partitions: Option<Vec<String>>| ObjectSpec { table: table.into(), partitions, alias: None };
+    let spec =
+        |table: &str, partitions: Option<Vec<String>>| ObjectSpec { table: table.into(), partitions, alias: None };
     request.objects = Objects::Listed(vec![spec("events", Some(vec!["p3".into(), "p1".into()])), spec("places", None)]);
     let id = world.jobs.submit_backup(request).await.unwrap();
     let job = world.end(id).await;
@@ -122,8 +123,20 @@ async fn the_views_have_their_columns_and_the_history_is_kept() {
     assert_eq!(
         names,
         [
-            "JobId", "SnapshotName", "DbName", "State", "BackupObjs", "CreateTime", "SnapshotFinishedTime",
-            "UploadFinishedTime", "FinishedTime", "UnfinishedTasks", "Progress", "TaskErrMsg", "Status", "Timeout"
+            "JobId",
+            "SnapshotName",
+            "DbName",
+            "State",
+            "BackupObjs",
+            "CreateTime",
+            "SnapshotFinishedTime",
+            "UploadFinishedTime",
+            "FinishedTime",
+            "UnfinishedTasks",
+            "Progress",
+            "TaskErrMsg",
+            "Status",
+            "Timeout"
         ]
     );
     assert_eq!(row[1].1.as_deref(), Some("second"));
@@ -134,9 +147,24 @@ async fn the_views_have_their_columns_and_the_history_is_kept() {
     assert_eq!(
         names,
         [
-            "JobId", "Label", "Timestamp", "DbName", "State", "AllowLoad", "ReplicationNum", "RestoreObjs", "CreateTime",
-            "MetaPreparedTime", "SnapshotFinishedTime", "DownloadFinishedTime", "FinishedTime", "UnfinishedTasks",
-            "Progress", "TaskErrMsg", "Status", "Timeout"
+            "JobId",
+            "Label",
+            "Timestamp",
+            "DbName",
+            "State",
+            "AllowLoad",
+            "ReplicationNum",
+            "RestoreObjs",
+            "CreateTime",
+            "MetaPreparedTime",
+            "SnapshotFinishedTime",
+            "DownloadFinishedTime",
+            "FinishedTime",
+            "UnfinishedTasks",
+            "Progress",
+            "TaskErrMsg",
+            "Status",
+            "Timeout"
         ]
     );
     assert_eq!(row[7].1.as_deref(), Some("events PARTITIONS [p1, p2, p3], orders, places PARTITIONS [north, south]"));
@@ -146,7 +174,11 @@ async fn the_views_have_their_columns_and_the_history_is_kept() {
     let snapshots = world.repository().await.snapshots().await.unwrap();
     let rows = snapshot::view::brief_snapshots(&snapshots, None);
     assert_eq!(rows.len(), 2);
-    let first_row = vec![("Snapshot", Some("first".to_owned())), ("Timestamp", Some(first.timestamp)), ("Status", Some("OK".to_owned()))];
+    let first_row = vec![
+        ("Snapshot", Some("first".to_owned())),
+        ("Timestamp", Some(first.timestamp)),
+        ("Status", Some("OK".to_owned())),
+    ];
     assert_eq!(rows[0], first_row);
     let missing = snapshot::view::brief_snapshots(&snapshots, Some(&["nope".to_owned()]));
     assert_eq!(missing[0][2].1.as_deref(), Some("ERROR: no snapshot"));

@@ -26,7 +26,10 @@ async fn a_backup_can_be_cancelled_in_every_state_and_burns_no_label() {
             } else {
                 cancelled.unwrap_or_else(|failed| panic!("{point}: {failed}"));
                 assert!(began.elapsed() < Duration::from_secs(5), "{point}: {:?}", began.elapsed());
-                assert_eq!((job.state_name(), job.status.to_string().as_str()), ("CANCELLED", "[COMMON_ERROR, user cancelled]"));
+                assert_eq!(
+                    (job.state_name(), job.status.to_string().as_str()),
+                    ("CANCELLED", "[COMMON_ERROR, user cancelled]")
+                );
                 assert!(world.repository().await.snapshot("label", None).await.unwrap().is_none());
                 world.nothing_is_left().await;
                 // The stop is still in force for this process: the label is used again by the next one.

@@ -70,7 +70,9 @@ async fn a_cancelled_job_is_cleaned_up_after_a_power_cut() {
     template.backup(shop, "first").await;
     let before = template.contents(shop).await;
     let template = template.close().await;
-    for (seed, point) in (1..).zip(["backup.cancelled", "backup.cancelled.done", "restore.cancelled", "restore.cancelled.done"]) {
+    for (seed, point) in
+        (1..).zip(["backup.cancelled", "backup.cancelled.done", "restore.cancelled", "restore.cancelled.done"])
+    {
         // A job far enough to have something to leave behind, ended by its time.
         let stop = Stop::at(if point.starts_with("backup") { "backup.save_meta" } else { "restore.commit" });
         let world = World::open_with(&template.copy(), options(), &stop).await;
@@ -127,7 +129,11 @@ async fn jobs_end_after_a_power_cut_at_any_write() {
             assert!(job.is_done());
         }
         let found = world.contents(shop).await;
-        let restored = world.all_jobs().await.iter().any(|job| job.state_name() == "FINISHED" && job.kind() == snapshot::JobKind::Restore);
+        let restored = world
+            .all_jobs()
+            .await
+            .iter()
+            .any(|job| job.state_name() == "FINISHED" && job.kind() == snapshot::JobKind::Restore);
         assert_eq!(found, if restored { cut.clone() } else { changed.clone() }, "seed {seed}");
         world.nothing_is_left().await;
     }

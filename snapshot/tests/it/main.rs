@@ -8,6 +8,7 @@
     clippy::cast_possible_truncation,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
+    clippy::similar_names,
     clippy::too_many_lines,
     unreachable_pub,
     missing_docs,
@@ -18,6 +19,7 @@ mod backup;
 mod cancel;
 mod crash;
 mod damage;
+mod faults;
 mod restore;
 mod submit;
 mod world;

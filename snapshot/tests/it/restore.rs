@@ -104,7 +104,8 @@ async fn local_partitions_are_kept_missing_ones_are_added_and_bucket_counts_foll
     let job = world.restore("first", Some("other"), Objects::Listed(vec![spec("events", None, None)])).await;
     assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
     let table = world.catalog.table(other, "events", At::Latest).await.unwrap().unwrap();
-    let partitions: Vec<(&str, u32)> = table.partitions.iter().map(|entry| (entry.name.as_str(), entry.buckets)).collect();
+    let partitions: Vec<(&str, u32)> =
+        table.partitions.iter().map(|entry| (entry.name.as_str(), entry.buckets)).collect();
     assert_eq!(partitions, [("p2", 2), ("p9", 1), ("p1", 2), ("p3", 2)]);
     assert_eq!(world.fingerprint(other, "events").await.rows, cut["events"].rows + 1);
     world.load(other, "events", &events([(september, "more".to_owned()), (3, "more".to_owned())])).await.unwrap();
@@ -119,7 +120,9 @@ async fn an_alias_makes_a_new_table_or_overwrites_one_of_the_same_structure() {
     world.backup(shop, "first").await;
     change_shop(&world, shop, 1).await;
     let changed = world.contents(shop).await;
-    let objects = || Objects::Listed(vec![spec("orders", None, Some("orders_old")), spec("events", Some(&["p1"]), Some("january"))]);
+    let objects = || {
+        Objects::Listed(vec![spec("orders", None, Some("orders_old")), spec("events", Some(&["p1"]), Some("january"))])
+    };
     let job = world.restore("first", None, objects()).await;
     assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
     let after = world.contents(shop).await;

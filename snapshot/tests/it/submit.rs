@@ -16,7 +16,9 @@ async fn one_job_of_a_database_runs_at_a_time() {
     assert_eq!(failed.kind(), ErrorKind::Busy);
     assert_eq!(
         failed.to_string(),
-        format!("database shop has a running backup job {id} with label second; only one backup or restore of a database runs at a time")
+        format!(
+            "database shop has a running backup job {id} with label second; only one backup or restore of a database runs at a time"
+        )
     );
     let request = world.restore_of("first", None, Objects::All).await;
     assert_eq!(world.jobs.submit_restore(request).await.unwrap_err().kind(), ErrorKind::Busy);
@@ -59,16 +61,31 @@ async fn bad_requests_are_refused_before_anything_is_written() {
         async move { jobs.submit_backup(request).await.unwrap_err() }
     };
     let failed = submit(&|request| request.label = "first".into()).await;
-    assert_eq!((failed.kind(), failed.to_string().as_str()), (ErrorKind::AlreadyExists, "snapshot first already exists in repository repo; choose another label"));
+    assert_eq!(
+        (failed.kind(), failed.to_string().as_str()),
+        (ErrorKind::AlreadyExists, "snapshot first already exists in repository repo; choose another label")
+    );
     for label in ["", "a/b", "*", "a.b", &"x".repeat(129)] {
         assert_eq!(submit(&|request| request.label = label.into()).await.kind(), ErrorKind::Invalid);
     }
     assert_eq!(submit(&|request| request.repository = "nope".into()).await.kind(), ErrorKind::NotFound);
     assert_eq!(submit(&|request| request.database = env::ids::DatabaseId(5)).await.kind(), ErrorKind::NotFound);
-    let spec = |table: &str, alias: Option<&str>| ObjectSpec { table: table.into(), partitions: Some(vec!["p1".into(), "p8".into()]), alias: alias.map(str::to_owned) };
-    let failed = submit(&|request| request.objects = Objects::Listed(vec![spec("events", Some("e")), spec("nope", None), spec("nope", None)])).await;
+    let spec = |table: &str, alias: Option<&str>| ObjectSpec {
+        table: table.into(),
+        partitions: Some(vec!["p1".into(), "p8".into()]),
+        alias: alias.map(str::to_owned),
+    };
+    let failed = submit(&|request| {
+        request.objects = Objects::Listed(vec![spec("events", Some("e")), spec("nope", None), spec("nope", None)]);
+    })
+    .await;
     assert_eq!(failed.kind(), ErrorKind::Invalid);
-    for part in ["cannot set an alias in BACKUP: events AS e", "partition p8 does not exist in table events", "table nope does not exist", "duplicated table nope"] {
+    for part in [
+        "cannot set an alias in BACKUP: events AS e",
+        "partition p8 does not exist in table events",
+        "table nope does not exist",
+        "duplicated table nope",
+    ] {
         assert!(failed.to_string().contains(part), "{part}: {failed}");
     }
     let empty = world.create_database("empty").await;
@@ -105,11 +122,21 @@ async fn a_restore_names_what_it_does_not_find() {
     assert!(failed.to_string().contains(&format!("the label has {stamp}")), "{failed}");
     let mut wrong = request.clone();
     wrong.snapshot_database = Some("other".into());
-    assert_eq!(world.jobs.submit_restore(wrong).await.unwrap_err().to_string(), "snapshot first is of database shop, not of other");
+    assert_eq!(
+        world.jobs.submit_restore(wrong).await.unwrap_err().to_string(),
+        "snapshot first is of database shop, not of other"
+    );
     let mut wrong = request.clone();
-    let spec = |table: &str, partition: &str| ObjectSpec { table: table.into(), partitions: Some(vec![partition.into()]), alias: None };
+    let spec = |table: &str, partition: &str| ObjectSpec {
+        table: table.into(),
+        partitions: Some(vec![partition.into()]),
+        alias: None,
+    };
     wrong.objects = Objects::Listed(vec![spec("events", "p9")]);
-    assert_eq!(world.jobs.submit_restore(wrong).await.unwrap_err().to_string(), "partition p9 of table events does not exist in snapshot first");
+    assert_eq!(
+        world.jobs.submit_restore(wrong).await.unwrap_err().to_string(),
+        "partition p9 of table events does not exist in snapshot first"
+    );
     let mut wrong = request.clone();
     wrong.properties.insert("replication_num".into(), "3".into());
     let failed = world.jobs.submit_restore(wrong).await.unwrap_err().to_string();

@@ -13,7 +13,8 @@ use env::ids::{DatabaseId, JobId, LoadId, NodeId, PartitionId, RepositoryId, Tab
 use env::rt::Duration;
 use repository::{Location, Repository};
 use snapshot::{
-    BackupRequest, Connections, JobKind, Jobs, Objects, Options, Pause, RestoreRequest, Service, TabletSource, schema,
+    BackupRequest, Connections, JobKind, Jobs, Objects, Options, Pause, Repositories, RestoreRequest, Service,
+    SnapshotSource, TabletSource, schema,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use tablet::{Fingerprint, Mutation, NewTablet, StoreOptions, TabletStore};
 use tokio::sync::Notify;
 
 pub const NODE: NodeId = NodeId(1);
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 pub const LOCATION: &str = "file:///repository";
 
 /// The disks that outlive a process.
@@ -81,7 +82,9 @@ impl Stop {
     }
 
     pub async fn reached(&self) {
-        tokio::time::timeout(PATIENCE, self.reached.notified()).await.unwrap_or_else(|_| panic!("{:?} is not reached", self.point));
+        tokio::time::timeout(PATIENCE, self.reached.notified())
+            .await
+            .unwrap_or_else(|_| panic!("{:?} is not reached", self.point));
     }
 
     fn pause(&self) -> Pause {
@@ -126,16 +129,25 @@ impl World {
     }
 
     pub async fn open_with(disks: &Disks, options: Options, stop: &Stop) -> Self {
+        let repository = disks.repository.clone();
+        let connections = Connections::new(move |_| Arc::new(repository.clone()));
+        Self::open_custom(disks, options, stop, |source| source, Arc::new(connections)).await
+    }
+
+    pub async fn open_custom(
+        disks: &Disks,
+        options: Options,
+        stop: &Stop,
+        wrap: impl FnOnce(Arc<dyn SnapshotSource>) -> Arc<dyn SnapshotSource>,
+        repositories: Arc<dyn Repositories>,
+    ) -> Self {
         let node: Arc<dyn Disk> = Arc::new(disks.node.clone());
         let meta = Arc::new(EmbeddedStore::open(Arc::clone(&node), "catalog.redb").await.unwrap());
         let catalog = Catalog::new(Arc::clone(&meta) as _);
         let store = TabletStore::open(Arc::clone(&node), StoreOptions::default()).await.unwrap();
-        let repository = disks.repository.clone();
-        let connections = Connections::new(move |_| Arc::new(repository.clone()));
-        let source = Arc::new(TabletSource::new(store.clone(), node));
+        let source = wrap(Arc::new(TabletSource::new(store.clone(), node)));
         let options = Options { pause: stop.pause(), ..options };
-        let (jobs, service) =
-            Service::start(catalog.clone(), source, Arc::new(connections), NODE, options).await.unwrap();
+        let (jobs, service) = Service::start(catalog.clone(), source, repositories, NODE, options).await.unwrap();
         Self { disks: disks.clone(), catalog, store, jobs, service, meta }
     }
 
@@ -190,15 +202,31 @@ impl World {
     }
 
     /// Makes a table with these partitions.
-    pub async fn create_table(&self, database: DatabaseId, table: TableRecord, partitions: &[(&str, BoundsRecord, u32)]) {
+    pub async fn create_table(
+        &self,
+        database: DatabaseId,
+        table: TableRecord,
+        partitions: &[(&str, BoundsRecord, u32)],
+    ) {
         let mut table = TableRecord { id: TableId(self.catalog.allocate(1).await.unwrap()), database, ..table };
         let schema = Arc::new(schema::tablet_schema(&table).unwrap());
         let mut change = self.catalog.change().claim_name(keys::table_name(database, &table.name), table.id.0);
         let mut tablets = Vec::new();
         for (name, bounds, buckets) in partitions {
             let id = PartitionId(self.catalog.allocate(1).await.unwrap());
-            table.partitions.push(PartitionEntry { id, name: (*name).into(), bounds: bounds.clone(), buckets: *buckets });
-            let record = PartitionRecord { id, table: table.id, visible_version: Version::FIRST, visible_ms: 1, state: PartitionState::Live };
+            table.partitions.push(PartitionEntry {
+                id,
+                name: (*name).into(),
+                bounds: bounds.clone(),
+                buckets: *buckets,
+            });
+            let record = PartitionRecord {
+                id,
+                table: table.id,
+                visible_version: Version::FIRST,
+                visible_ms: 1,
+                state: PartitionState::Live,
+            };
             change = change.create(&record);
             for bucket in 0..*buckets {
                 let tablet = TabletId(self.catalog.allocate(1).await.unwrap());
@@ -289,7 +317,13 @@ impl World {
     }
 
     pub async fn timestamp(&self, label: &str) -> String {
-        self.repository().await.snapshot(label, None).await.unwrap().unwrap_or_else(|| panic!("no snapshot {label}")).timestamp
+        self.repository()
+            .await
+            .snapshot(label, None)
+            .await
+            .unwrap()
+            .unwrap_or_else(|| panic!("no snapshot {label}"))
+            .timestamp
     }
 
     pub async fn restore_of(&self, label: &str, target: Option<&str>, objects: Objects) -> RestoreRequest {
@@ -310,7 +344,13 @@ impl World {
     }
 
     pub async fn all_jobs(&self) -> Vec<JobRecord> {
-        self.catalog.list::<JobRecord>(keys::JOBS, At::Latest).await.unwrap().into_iter().map(|job| job.record).collect()
+        self.catalog
+            .list::<JobRecord>(keys::JOBS, At::Latest)
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|job| job.record)
+            .collect()
     }
 
     /// Asserts that no ended job has left anything: pins, stages, hidden records, tasks, marks, objects.
@@ -398,7 +438,14 @@ fn batch(table: &TableRecord, columns: Vec<ArrayRef>) -> Rows {
 }
 
 pub fn column(name: &str, data_type: &str, key: bool, nullable: bool) -> ColumnRecord {
-    ColumnRecord { name: name.into(), data_type: data_type.into(), key, nullable, default: None, comment: String::new() }
+    ColumnRecord {
+        name: name.into(),
+        data_type: data_type.into(),
+        key,
+        nullable,
+        default: None,
+        comment: String::new(),
+    }
 }
 
 fn table(name: &str, model: KeyModelRecord, columns: Vec<ColumnRecord>) -> TableRecord {
