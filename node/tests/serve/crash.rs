@@ -97,8 +97,9 @@ async fn a_backup_killed_at_any_point_ends_after_a_restart() {
         copy(&template.path().join("data"), &dir.path().join("data"));
         // The repository's place is in its record: every round has it to itself, at the same path.
         let repository = template.path().join("repository");
-        fs::remove_dir_all(&repository).ok();
-        copy(&repository_template(template.path()), &repository);
+        let untouched = repository_template(template.path());
+        fs::remove_dir_all(&repository).unwrap();
+        copy(&untouched, &repository);
 
         let mut server = Server::start(&dir.path().join("data"), Some(&point));
         let mut client = server.connect().await;

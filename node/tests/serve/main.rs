@@ -8,6 +8,8 @@
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
+    clippy::missing_errors_doc,
+    unreachable_pub,
     reason = "tests"
 )]
 #![cfg(not(madsim))]
