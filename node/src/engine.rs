@@ -81,8 +81,8 @@ impl EngineOptions {
             query_memory_bytes: 1 << 30,
             query_spill_bytes: 16 << 30,
             load_buffer_bytes: BUFFER_BYTES,
-            trash_keep: Duration::from_secs(86_400),
-            history_keep: Duration::from_secs(600),
+            trash_keep: Duration::from_hours(24),
+            history_keep: Duration::from_mins(10),
             tidy_every: Duration::from_secs(2),
             store: StoreOptions::default(),
             jobs: snapshot::Options::default(),
@@ -373,11 +373,11 @@ impl Engine {
             return;
         }
         let mut globals = self.inner.globals.lock();
-        let mut changed = globals.as_ref().clone();
+        let mut all = globals.as_ref().clone();
         for (name, value) in changes {
-            changed.set(name, value.clone());
+            all.set(name, value.as_deref());
         }
-        *globals = Arc::new(changed);
+        *globals = Arc::new(all);
     }
 
     /// The right to be the one who changes a table, among those in this process who ask for it. Nobody depends on it for more

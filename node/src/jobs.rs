@@ -1,5 +1,7 @@
 //! The BACKUP and RESTORE family: from statements to the jobs of [`snapshot`], and what SHOW tells about them.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "called with its own statements only")]
+
 use crate::engine::{Engine, clock};
 use crate::error::{EngineError, ErrorKind};
 use crate::result::Outcome;
@@ -62,11 +64,7 @@ const RESTORE_COLUMNS: [&str; 18] = [
 ///
 /// # Errors
 /// What goes to the client.
-pub(crate) async fn execute(
-    engine: &Engine,
-    context: &Context,
-    statement: &Statement,
-) -> Result<Outcome, EngineError> {
+pub(crate) async fn execute(engine: &Engine, context: &Context, statement: &Statement) -> Result<Outcome, EngineError> {
     match statement {
         Statement::CreateRepository(create) => create_repository(engine, create).await?,
         Statement::DropRepository { name } => drop_repository(engine, name).await?,
@@ -97,9 +95,8 @@ async fn repository_record(engine: &Engine, name: &str) -> Result<Stored<Reposit
 
 async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result<(), EngineError> {
     names::repository(&create.name)?;
-    let exists = || {
-        EngineError::general(ErrorKind::AlreadyExists, format!("repository '{}' already exists", create.name))
-    };
+    let exists =
+        || EngineError::general(ErrorKind::AlreadyExists, format!("repository '{}' already exists", create.name));
     if engine.catalog().repository(&create.name, At::Latest).await?.is_some() {
         return Err(exists());
     }

@@ -78,14 +78,7 @@ pub(crate) fn unknown_variable(name: &str) -> EngineError {
 impl Session {
     pub(crate) fn new(engine: Engine, user: &str) -> Self {
         let variables = engine.default_variables();
-        Self {
-            engine,
-            user: user.to_owned(),
-            connection: 0,
-            database: None,
-            variables,
-            user_variables: Arc::default(),
-        }
+        Self { engine, user: user.to_owned(), connection: 0, database: None, variables, user_variables: Arc::default() }
     }
 
     /// The database in use.

@@ -124,10 +124,8 @@ mod tests {
     use super::*;
 
     fn shown(format: Format) -> String {
-        let columns = vec![
-            Column { name: "id".to_owned(), numeric: true },
-            Column { name: "text".to_owned(), numeric: false },
-        ];
+        let columns =
+            vec![Column { name: "id".to_owned(), numeric: true }, Column { name: "text".to_owned(), numeric: false }];
         let mut out = Vec::new();
         let mut grid = Grid::new(&mut out, format, columns).unwrap();
         grid.row(&[Some("7".to_owned()), Some("a \"b\", c".to_owned())]).unwrap();
@@ -144,7 +142,8 @@ mod tests {
 
     #[test]
     fn json_keeps_numbers_and_nulls() {
-        let expected = "{\"id\":7,\"text\":\"a \\\"b\\\", c\"}\n{\"id\":null,\"text\":\"\"}\n{\"id\":\"NaN\",\"text\":null}\n";
+        let expected =
+            "{\"id\":7,\"text\":\"a \\\"b\\\", c\"}\n{\"id\":null,\"text\":\"\"}\n{\"id\":\"NaN\",\"text\":null}\n";
         assert_eq!(shown(Format::Json), expected);
     }
 

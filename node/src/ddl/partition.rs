@@ -27,11 +27,8 @@ impl Ddl {
             let_in(&table, &name.database)?;
             let schema = Arc::new(snapshot::schema::tablet_schema(&table)?);
             let columns = snapshot::schema::partition_columns(&table)?;
-            let existing: Vec<Partition> = table
-                .partitions
-                .iter()
-                .map(|entry| Partition::existing(&table, entry))
-                .collect::<Result<_, _>>()?;
+            let existing: Vec<Partition> =
+                table.partitions.iter().map(|entry| Partition::existing(&table, entry)).collect::<Result<_, _>>()?;
             let new = match (add, &table.partitioning) {
                 (AddPartitions::Range(one), Partitioning::Range { .. }) => {
                     spec::partition_properties(&one.properties)?;
@@ -189,12 +186,7 @@ impl Ddl {
     }
 
     /// `ALTER TABLE t RENAME PARTITION p q`
-    pub(crate) async fn rename_partition(
-        &self,
-        name: &QualifiedName,
-        old: &str,
-        new: &str,
-    ) -> Result<(), EngineError> {
+    pub(crate) async fn rename_partition(&self, name: &QualifiedName, old: &str, new: &str) -> Result<(), EngineError> {
         names::partition(new)?;
         self.change_record(name, |table| {
             if table.partitioning == Partitioning::None {

@@ -1,5 +1,7 @@
 //! Partitions: their bounds from text, series of them, and that no two overlap. Pure.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "types that are no moment")]
+
 use crate::error::EngineError;
 use crate::sql::{BoundValue, IntervalUnit, ListPartition, PartitionSeries, RangeBounds, RangePartition, SeriesStep};
 use catalog::records::{BoundsRecord, PartitionEntry, TableRecord};
@@ -62,7 +64,7 @@ fn tuple(
     let mut datums = Vec::with_capacity(values.len());
     for ((column, data_type), value) in types.iter().zip(values) {
         match value {
-            BoundValue::Value(text) => datums.push(parse(partition, column, data_type, text)?),
+            BoundValue::Value(text) => datums.push(parse(partition, column, *data_type, text)?),
             BoundValue::Max if datums.is_empty() && values.iter().all(|value| *value == BoundValue::Max) => {
                 return Ok(None);
             }
@@ -76,8 +78,8 @@ fn tuple(
     Ok(Some(datums))
 }
 
-fn parse(partition: &str, column: &str, data_type: &ColumnType, text: &str) -> Result<Datum, EngineError> {
-    Datum::parse(data_type, text).map_err(|wrong| {
+fn parse(partition: &str, column: &str, data_type: ColumnType, text: &str) -> Result<Datum, EngineError> {
+    Datum::parse(&data_type, text).map_err(|wrong| {
         EngineError::invalid(format!("partition '{partition}': {wrong}, the type of partition column '{column}'"))
     })
 }
@@ -154,7 +156,7 @@ pub(super) fn list(schema: &Schema, columns: &[usize], one: &ListPartition) -> R
         let mut tuple = Vec::with_capacity(value.len());
         for ((column, data_type), text) in types.iter().zip(value) {
             tuple.push(match text {
-                Some(text) => parse(&one.name, column, data_type, text)?,
+                Some(text) => parse(&one.name, column, *data_type, text)?,
                 None => Datum::Null,
             });
         }
@@ -230,7 +232,7 @@ pub(super) fn series(
         step = step.saturating_add(1);
         let (next, name) = match series.step {
             SeriesStep::Number(width) => number_step(&of, &at, width)?,
-            SeriesStep::Interval { count, unit } => time_step(&of, &first, &at, data_type, count, unit, step)?,
+            SeriesStep::Interval { count, unit } => time_step(&of, &first, &at, *data_type, count, unit, step)?,
         };
         let upper = next.min(end.clone());
         made.push(Partition::range(name, Some(vec![at]), Some(vec![upper.clone()])));
@@ -241,7 +243,9 @@ pub(super) fn series(
 
 fn number_step(of: &str, at: &Datum, width: u64) -> Result<(Datum, String), EngineError> {
     let Datum::Int(number) = at else {
-        return Err(EngineError::invalid(format!("{of}: EVERY ({width}) needs an integer column; write EVERY (INTERVAL ..)")));
+        return Err(EngineError::invalid(format!(
+            "{of}: EVERY ({width}) needs an integer column; write EVERY (INTERVAL ..)"
+        )));
     };
     let name = if *number < 0 { format!("p_{}", number.unsigned_abs()) } else { format!("p{number}") };
     Ok((Datum::Int(number.saturating_add(i128::from(width))), name))
@@ -251,16 +255,15 @@ fn time_step(
     of: &str,
     first: &Datum,
     at: &Datum,
-    data_type: &ColumnType,
+    data_type: ColumnType,
     count: u32,
     unit: IntervalUnit,
     step: u32,
 ) -> Result<(Datum, String), EngineError> {
-    let wrong_type = || {
-        EngineError::invalid(format!("{of}: EVERY (INTERVAL ..) needs a DATE or DATETIME column, not {data_type}"))
-    };
+    let wrong_type =
+        || EngineError::invalid(format!("{of}: EVERY (INTERVAL ..) needs a DATE or DATETIME column, not {data_type}"));
     let (begin, now) = (moment(first).ok_or_else(wrong_type)?, moment(at).ok_or_else(wrong_type)?);
-    if unit == IntervalUnit::Hour && *data_type == ColumnType::Date {
+    if unit == IntervalUnit::Hour && data_type == ColumnType::Date {
         return Err(EngineError::invalid(format!("{of}: EVERY (INTERVAL .. HOUR) needs a DATETIME column, not DATE")));
     }
     // From the first bound, not from the last one: the 31st is still the 31st after a shorter month.
@@ -303,7 +306,7 @@ fn moment(datum: &Datum) -> Option<DateTime> {
     }
 }
 
-fn datum(moment: DateTime, data_type: &ColumnType) -> Option<Datum> {
+fn datum(moment: DateTime, data_type: ColumnType) -> Option<Datum> {
     let epoch = EPOCH.to_datetime(jiff::civil::Time::midnight());
     match data_type {
         ColumnType::Date => {

@@ -70,11 +70,7 @@ impl Ddl {
     }
 
     /// The partitions that a record of the bin keeps.
-    async fn held_by(
-        &self,
-        record: &RecycleRecord,
-        at: At,
-    ) -> Result<Vec<(TableId, PartitionId)>, EngineError> {
+    async fn held_by(&self, record: &RecycleRecord, at: At) -> Result<Vec<(TableId, PartitionId)>, EngineError> {
         Ok(match &record.what {
             Recycled::Database { .. } => Vec::new(),
             Recycled::Partition { table, entry } => vec![(*table, entry.id)],
@@ -95,11 +91,7 @@ impl Ddl {
     }
 
     /// Partitions that other records of the bin keep: a table that was overwritten in part and then dropped is in it twice.
-    async fn binned_otherwise(
-        &self,
-        record: &RecycleRecord,
-        at: At,
-    ) -> Result<BTreeSet<PartitionId>, EngineError> {
+    async fn binned_otherwise(&self, record: &RecycleRecord, at: At) -> Result<BTreeSet<PartitionId>, EngineError> {
         let mut kept = BTreeSet::new();
         for other in self.catalog.list::<RecycleRecord>(keys::RECYCLED, at).await? {
             if other.id == record.id {

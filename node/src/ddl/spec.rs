@@ -3,7 +3,8 @@
 use super::ranges::{self, Partition};
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::sql::{
-    self, ColumnDef, CreateTable, CreateTableAs, DefaultClause, KeyClause, KeyModel as Model, PartitionBy, PartitionItem,
+    self, ColumnDef, CreateTable, CreateTableAs, DefaultClause, KeyClause, KeyModel as Model, PartitionBy,
+    PartitionItem,
 };
 use arrow::datatypes::{DataType as ArrowType, Schema as ArrowSchema};
 use catalog::records::{
@@ -50,7 +51,9 @@ pub(super) fn check(statement: &CreateTable) -> Result<TableSpec, EngineError> {
     let (distribution, buckets) = distribution(statement, &schema)?;
     let spec = TableSpec {
         partitioning: match (&statement.partition_by, partitioned) {
-            (Some(PartitionBy::Range { .. }), Some(columns)) => Partitioning::Range { columns: names(&schema, &columns) },
+            (Some(PartitionBy::Range { .. }), Some(columns)) => {
+                Partitioning::Range { columns: names(&schema, &columns) }
+            }
             (Some(PartitionBy::List { .. }), Some(columns)) => Partitioning::List { columns: names(&schema, &columns) },
             _ => Partitioning::None,
         },
@@ -74,7 +77,9 @@ impl TableSpec {
     fn check_routing(&self) -> Result<(), EngineError> {
         let partition_columns = match &self.partitioning {
             Partitioning::None => Vec::new(),
-            Partitioning::Range { columns } | Partitioning::List { columns } => own_columns(&self.schema, columns, "partition")?,
+            Partitioning::Range { columns } | Partitioning::List { columns } => {
+                own_columns(&self.schema, columns, "partition")?
+            }
         };
         let hash_columns = match &self.distribution {
             Distribution::Hash { columns } => Some(own_columns(&self.schema, columns, "bucketing")?),
@@ -340,7 +345,8 @@ const KNOWN: [&str; 18] = [
 /// Invalid naming every unknown property, or a value that cannot be.
 pub(super) fn properties(given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>, EngineError> {
     let unknown: Vec<&str> = given.keys().map(String::as_str).filter(|key| !KNOWN.contains(key)).collect();
-    if let Some(dynamic) = unknown.iter().find(|key| key.starts_with("dynamic_partition.") || **key == "colocate_with") {
+    if let Some(dynamic) = unknown.iter().find(|key| key.starts_with("dynamic_partition.") || **key == "colocate_with")
+    {
         return Err(EngineError::unsupported(format!("table property \"{dynamic}\" is not supported")));
     }
     if !unknown.is_empty() {
@@ -353,10 +359,13 @@ pub(super) fn properties(given: &BTreeMap<String, String>) -> Result<BTreeMap<St
     if let Some(number) = given.get("replication_num")
         && !number.trim().parse::<u16>().is_ok_and(|number| (1..=32_767).contains(&number))
     {
-        return Err(EngineError::invalid(format!("property \"replication_num\" must be a number from 1 on, not \"{number}\"")));
+        return Err(EngineError::invalid(format!(
+            "property \"replication_num\" must be a number from 1 on, not \"{number}\""
+        )));
     }
     if let Some(codec) = given.get("compression")
-        && !["LZ4", "LZ4_FRAME", "NO_COMPRESSION", "NONE", "DEFAULT_COMPRESSION"].contains(&codec.to_ascii_uppercase().as_str())
+        && !["LZ4", "LZ4_FRAME", "NO_COMPRESSION", "NONE", "DEFAULT_COMPRESSION"]
+            .contains(&codec.to_ascii_uppercase().as_str())
     {
         return Err(EngineError::unsupported(format!("compression \"{codec}\" is not supported; use \"LZ4\"")));
     }
@@ -536,7 +545,9 @@ fn column_type(name: &str, arrow: &ArrowType) -> Result<sql::DataType, EngineErr
         ArrowType::UInt64 | ArrowType::Decimal256(_, 0) => sql::DataType::LargeInt,
         ArrowType::Float16 | ArrowType::Float32 => sql::DataType::Float,
         ArrowType::Float64 => sql::DataType::Double,
-        ArrowType::Decimal32(precision, scale) | ArrowType::Decimal64(precision, scale) | ArrowType::Decimal128(precision, scale)
+        ArrowType::Decimal32(precision, scale)
+        | ArrowType::Decimal64(precision, scale)
+        | ArrowType::Decimal128(precision, scale)
             if *scale >= 0 =>
         {
             sql::DataType::Decimal { precision: *precision, scale: u8::try_from(*scale).unwrap_or(0) }
@@ -547,7 +558,9 @@ fn column_type(name: &str, arrow: &ArrowType) -> Result<sql::DataType, EngineErr
         ArrowType::Utf8 | ArrowType::LargeUtf8 | ArrowType::Utf8View | ArrowType::Null => {
             sql::DataType::Varchar(tablet::VARCHAR_MAX)
         }
-        ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView => sql::DataType::Varbinary(tablet::VARCHAR_MAX),
+        ArrowType::Binary | ArrowType::LargeBinary | ArrowType::BinaryView => {
+            sql::DataType::Varbinary(tablet::VARCHAR_MAX)
+        }
         other => {
             return Err(EngineError::unsupported(format!(
                 "column '{name}' of the query has the type {other}, which no table column has; cast it"

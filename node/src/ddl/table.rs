@@ -7,8 +7,8 @@ use crate::error::EngineError;
 use crate::load::let_in;
 use crate::sql::{CreateTable, Properties};
 use catalog::records::{
-    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled, TableRecord,
-    TableState, TabletRecord,
+    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled, TableRecord, TableState,
+    TabletRecord,
 };
 use catalog::{At, Change, Stored, keys, names};
 use env::ids::{PartitionId, TableId, TabletId, Version};
@@ -117,7 +117,11 @@ impl Ddl {
                     }
                     let taken = self.catalog.table(now.id, &name.name, At::Latest).await;
                     if taken.map_err(|failed| sure(failed.into()))?.is_some() {
-                        return if if_not_exists { Ok(false) } else { Err(sure(EngineError::table_exists(&name.name))) };
+                        return if if_not_exists {
+                            Ok(false)
+                        } else {
+                            Err(sure(EngineError::table_exists(&name.name)))
+                        };
                     }
                     database = now;
                 }
@@ -205,8 +209,7 @@ impl Ddl {
                 return if if_exists { Ok(()) } else { Err(EngineError::unknown_table(&name.database, &name.name)) };
             };
             let_in(&table, &name.database)?;
-            let (change, removed) =
-                self.drop_table_in(self.catalog.change(), &table, at, force, unix_millis()).await?;
+            let (change, removed) = self.drop_table_in(self.catalog.change(), &table, at, force, unix_millis()).await?;
             match change.commit().await {
                 Ok(_) => {
                     self.remove_tablets(&removed).await;

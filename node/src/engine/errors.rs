@@ -4,7 +4,6 @@ use crate::error::{EngineError, ErrorKind, codes};
 
 macro_rules! same_kind {
     ($name:ident, $theirs:path) => {
-        #[expect(clippy::wildcard_enum_match_arm, reason = "the crates' kinds are open; an unknown one is internal")]
         fn $name(kind: $theirs) -> ErrorKind {
             use $theirs as Theirs;
             match kind {

@@ -70,9 +70,9 @@ impl Gate {
         }
         let own = stop.child_token();
         let unless_dropped = own.clone().drop_guard();
-        let (work, closing) = (work(own.clone()), self.stop.clone());
+        // On the heap: some statements' futures are large, and would be copied on their way into the task.
+        let (mut work, closing) = (Box::pin(work(own.clone())), self.stop.clone());
         let task = self.spawn(async move {
-            let mut work = std::pin::pin!(work);
             env::select! {
                 () = closing.cancelled() => {
                     own.cancel();

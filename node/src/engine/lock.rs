@@ -1,5 +1,7 @@
 //! One process for one data directory.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "kinds of errors of the file system are open")]
+
 use crate::error::{EngineError, ErrorKind, codes};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;

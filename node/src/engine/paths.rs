@@ -40,7 +40,10 @@ pub(crate) fn expand(pattern: &str) -> Result<Vec<PathBuf>, EngineError> {
         return Ok(vec![literal.to_owned()]);
     }
     if literal.is_dir() {
-        return Err(EngineError::invalid(format!("'{pattern}' is a directory; name files in it, such as '{}/*'", pattern.trim_end_matches('/'))));
+        return Err(EngineError::invalid(format!(
+            "'{pattern}' is a directory; name files in it, such as '{}/*'",
+            pattern.trim_end_matches('/')
+        )));
     }
     let mut found = Vec::new();
     for choice in alternatives(pattern) {
@@ -155,15 +158,12 @@ pub(crate) fn unescape(text: &str) -> Vec<u8> {
             }
             _ => None,
         };
-        match escaped {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = chars.as_str();
-            }
-            None => {
-                bytes.push(b'\\');
-                rest = after;
-            }
+        if let Some(byte) = escaped {
+            bytes.push(byte);
+            rest = chars.as_str();
+        } else {
+            bytes.push(b'\\');
+            rest = after;
         }
     }
     bytes.extend_from_slice(rest.as_bytes());

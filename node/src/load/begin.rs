@@ -100,11 +100,7 @@ fn chosen(table: &TableRecord, only: Option<&[String]>) -> Result<Vec<PartitionE
         .collect()
 }
 
-fn router(
-    table: &TableRecord,
-    schema: &tablet::Schema,
-    partitions: &[PartitionEntry],
-) -> Result<Router, EngineError> {
+fn router(table: &TableRecord, schema: &tablet::Schema, partitions: &[PartitionEntry]) -> Result<Router, EngineError> {
     let bounds = partitions
         .iter()
         .map(|entry| Ok((snapshot::schema::bounds(table, entry)?, entry.buckets)))
@@ -115,11 +111,7 @@ fn router(
 }
 
 /// Writes the record together with its label, which must be free or belong to an aborted load.
-async fn claim_label(
-    catalog: &Catalog,
-    record: LoadRecord,
-    label: &str,
-) -> Result<Stored<LoadRecord>, BeginError> {
+async fn claim_label(catalog: &Catalog, record: LoadRecord, label: &str) -> Result<Stored<LoadRecord>, BeginError> {
     names::load_label(label)?;
     let key = keys::load_label(record.database, label);
     loop {

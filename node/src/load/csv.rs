@@ -24,7 +24,9 @@ const TOLD_MAX: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CsvError {
     /// No end of the row in sight.
-    #[error("row {row} is longer than {ROW_BYTES_MAX} bytes; is the row delimiter right, and every enclosed field closed?")]
+    #[error(
+        "row {row} is longer than {ROW_BYTES_MAX} bytes; is the row delimiter right, and every enclosed field closed?"
+    )]
     RowTooLong {
         /// Which, from 1, header rows included.
         row: u64,
@@ -322,9 +324,8 @@ impl Splitter {
         }
         row.problem.get_or_insert_with(|| "there is text behind the end of an enclosed field".to_owned());
         // Go on at the next delimiter, so that one bad row does not spoil the rest.
-        let end = (at..self.buffer.len()).find(|place| {
-            self.buffer.get(*place..).is_some_and(|rest| rest.starts_with(delimiter))
-        });
+        let end = (at..self.buffer.len())
+            .find(|place| self.buffer.get(*place..).is_some_and(|rest| rest.starts_with(delimiter)));
         match end {
             Some(end) => Step::Row(end + delimiter.len()),
             None if at_end => Step::Row(self.buffer.len()),

@@ -17,7 +17,6 @@ pub(crate) mod stream;
 mod transaction;
 pub(crate) mod values;
 
-
 pub(crate) use begin::BeginError;
 pub(crate) use publish::Publisher;
 pub(crate) use transaction::{CommitError, Committed, Load};

@@ -2,14 +2,14 @@
 
 use crate::engine::gate::Gate;
 use env::ids::{LoadId, TabletId, Version};
+use env::rt::Duration;
 use env::rt::sync::Notify;
 use env::rt::time::{Instant, timeout, timeout_at};
-use env::rt::Duration;
 use std::sync::Arc;
 use tablet::{ErrorKind, TabletStore};
 
 /// How long a statement waits for its own load to become visible. After that it says so; publishing goes on.
-const VISIBLE_WITHIN: Duration = Duration::from_secs(60);
+const VISIBLE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long to wait before looking again when nobody says that something was published.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);

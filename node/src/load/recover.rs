@@ -75,7 +75,10 @@ impl Loader {
                 let loads: Vec<String> = waiting.iter().map(|(load, _)| load.to_string()).collect();
                 return Err(EngineError::general(
                     crate::error::ErrorKind::Corrupt,
-                    format!("committed loads {} cannot be published: versions before theirs are missing", loads.join(", ")),
+                    format!(
+                        "committed loads {} cannot be published: versions before theirs are missing",
+                        loads.join(", ")
+                    ),
                 ));
             }
             committed = waiting;
@@ -84,10 +87,7 @@ impl Loader {
     }
 
     /// The tablets of this node that are older than a load's versions.
-    async fn behind(
-        &self,
-        versions: &BTreeMap<PartitionId, Version>,
-    ) -> Result<Vec<(TabletId, Version)>, EngineError> {
+    async fn behind(&self, versions: &BTreeMap<PartitionId, Version>) -> Result<Vec<(TabletId, Version)>, EngineError> {
         let mut tablets = Vec::new();
         for (partition, version) in versions {
             for tablet in self.directory.tablets(*partition, At::Latest).await?.iter() {

@@ -3,7 +3,7 @@
 use super::csv::Batches;
 use super::{BeginError, CommitError, Load, Loader};
 use crate::error::{EngineError, ErrorKind, codes};
-use crate::stream_load::{LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
+use crate::stream_load::{CsvFormat, LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
 use arrow::array::RecordBatch;
 use bytes::Bytes;
 use catalog::At;
@@ -16,7 +16,7 @@ use futures::stream::BoxStream;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use tablet::{RowError, Router, Schema};
+use tablet::{Router, RowError, Schema};
 
 /// The body of a load.
 pub(crate) type Body = BoxStream<'static, io::Result<Bytes>>;
@@ -154,7 +154,11 @@ fn reading(request: &StreamLoad, table: &TableRecord) -> Result<Reading, EngineE
         }
     }
     if columns.is_empty() {
-        return Err(EngineError::invalid(format!("none of the columns {} is one of '{}'", names.join(", "), table.name)));
+        return Err(EngineError::invalid(format!(
+            "none of the columns {} is one of '{}'",
+            names.join(", "),
+            table.name
+        )));
     }
     let LoadFormat::Csv(format) = &request.format;
     // Batches need names that differ; skipped fields may share theirs.
@@ -182,7 +186,7 @@ async fn read_all(
     mut body: Body,
 ) -> Result<(), EngineError> {
     loop {
-        let waiting = Instant::now();
+        let began_reading = Instant::now();
         let piece = body.next().await;
         let (bytes, at_end) = match piece {
             Some(Ok(bytes)) => (bytes, false),
@@ -194,19 +198,19 @@ async fn read_all(
         };
         reading.bytes = reading.bytes.saturating_add(bytes.len() as u64);
         let names: Vec<String> = Vec::new();
-        let mut batches = std::mem::replace(&mut reading.batches, Batches::new(Default::default(), &names));
+        let mut batches = std::mem::replace(&mut reading.batches, Batches::new(CsvFormat::default(), &names));
         let (batches, full) = rt::blocking(move || {
             let full = batches.feed(&bytes, at_end);
             (batches, full)
         })
         .await;
         reading.batches = batches;
-        reading.read_ms = reading.read_ms.saturating_add(millis(waiting));
-        let writing = Instant::now();
+        reading.read_ms = reading.read_ms.saturating_add(millis(began_reading));
+        let began_writing = Instant::now();
         for batch in full.map_err(|wrong| EngineError::invalid(wrong.to_string()))? {
             take(load, reading, chosen, &batch).await?;
         }
-        reading.write_ms = reading.write_ms.saturating_add(millis(writing));
+        reading.write_ms = reading.write_ms.saturating_add(millis(began_writing));
         if at_end {
             let split = reading.batches.refused.clone();
             reading.filtered = reading.filtered.saturating_add(split.count);
@@ -229,7 +233,7 @@ async fn take(
     let (schema, columns, strict) = (Arc::clone(load.schema()), Arc::clone(&reading.columns), reading.strict);
     let now_ms = unix_millis();
     let conformed = rt::blocking(move || {
-        let lenient = if strict { batch } else { unreadable_to_null(&schema, &columns, batch)? };
+        let lenient = if strict { batch } else { unreadable_to_null(&schema, &columns, &batch)? };
         tablet::conform_rows(&schema, &columns, &lenient, now_ms)
     })
     .await?;
@@ -266,7 +270,7 @@ async fn write_what_fits(load: &mut Load, reading: &mut Reading, mut rows: Recor
 }
 
 /// Without strict mode, text that is no value of its column's type is NULL where the column allows that.
-fn unreadable_to_null(schema: &Schema, columns: &[usize], batch: RecordBatch) -> tablet::Result<RecordBatch> {
+fn unreadable_to_null(schema: &Schema, columns: &[usize], batch: &RecordBatch) -> tablet::Result<RecordBatch> {
     use arrow::array::{Array, ArrayRef, StringArray};
     let mut arrays: Vec<ArrayRef> = Vec::with_capacity(batch.num_columns());
     for (at, array) in columns.iter().zip(batch.columns()) {
@@ -326,12 +330,12 @@ impl ChosenPartitions {
         let (router, wanted) = (Arc::clone(&self.router), self.wanted.clone());
         let schema = rows.schema();
         rt::blocking(move || {
-            let Ok(routed) = router.route(&rows, 0) else {
+            let Ok(parts) = router.route(&rows, 0) else {
                 // Some row fits nowhere: the load finds out which.
                 return Ok((rows, 0));
             };
             let before = rows.num_rows();
-            let kept: Vec<RecordBatch> = routed
+            let kept: Vec<RecordBatch> = parts
                 .into_iter()
                 .filter(|part| wanted.get(part.partition).copied().unwrap_or(false))
                 .map(|part| part.rows)

@@ -85,7 +85,6 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    #[expect(clippy::too_many_arguments, reason = "called once, by begin")]
     pub(super) fn new(
         loader: Loader,
         record: Stored<LoadRecord>,
@@ -132,8 +131,7 @@ impl Load {
     /// # Errors
     /// Invalid, naming the row (counted from 1 over the whole load), the column and the value.
     pub(crate) async fn insert(&mut self, columns: &Arc<[usize]>, batch: RecordBatch) -> Result<(), EngineError> {
-        let (schema, columns, now_ms, before) =
-            (Arc::clone(&self.schema), Arc::clone(columns), self.now_ms, self.rows);
+        let (schema, columns, now_ms, before) = (Arc::clone(&self.schema), Arc::clone(columns), self.now_ms, self.rows);
         let rows = rt::blocking(move || tablet::conform(&schema, &columns, &batch, now_ms))
             .await
             .map_err(|failed| numbered(failed, before))?;
@@ -151,8 +149,9 @@ impl Load {
         }
         let (router, random, before) = (Arc::clone(&self.router), self.random, self.rows);
         self.random = self.random.wrapping_add(1);
-        let routed = rt::blocking(move || router.route(&rows, random)).await.map_err(|failed| numbered(failed, before))?;
-        for part in routed {
+        let parts =
+            rt::blocking(move || router.route(&rows, random)).await.map_err(|failed| numbered(failed, before))?;
+        for part in parts {
             let unknown = || EngineError::internal("rows were routed to a tablet that does not exist");
             let partition = self.partitions.get(part.partition).map(|entry| entry.id).ok_or_else(unknown)?;
             let bucket = usize::try_from(part.bucket).unwrap_or(usize::MAX);
@@ -409,10 +408,12 @@ async fn back_off(attempt: u32) {
 }
 
 fn changed(table: &TableRecord, how: &str) -> EngineError {
-    let message = format!("table '{}' changed while rows were loaded: {how}; nothing was loaded, run it again", table.name);
+    let message =
+        format!("table '{}' changed while rows were loaded: {how}; nothing was loaded, run it again", table.name);
     EngineError::general(ErrorKind::Conflict, message)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "errors that name no row")]
 /// A row's error with the row counted from the load's first one.
 pub(super) fn numbered(failed: tablet::Error, before: u64) -> EngineError {
     let before = usize::try_from(before).unwrap_or(usize::MAX);

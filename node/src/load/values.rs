@@ -86,9 +86,7 @@ impl From<ValueError> for Problem {
 
 fn place(target: &Column, row: usize, problem: &Problem) -> String {
     match problem {
-        Problem::Value(problem) => {
-            RowError { row, column: target.name.clone(), problem: problem.clone() }.to_string()
-        }
+        Problem::Value(problem) => RowError { row, column: target.name.clone(), problem: problem.clone() }.to_string(),
         Problem::Other(message) => format!("row {}, column '{}': {message}", row + 1, target.name),
     }
 }

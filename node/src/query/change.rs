@@ -56,7 +56,6 @@ pub(super) fn select(
     Ok(rewrite::statement(query))
 }
 
-
 /// The table to be changed, under the name that the statement's expressions have for it.
 fn target(name: &str) -> TableWithJoins {
     let parts = [Ident::new(OWN), Ident::new(TARGET)];
@@ -88,11 +87,8 @@ impl Planner {
         selection: &Selection,
         columns: Vec<Expr>,
     ) -> Result<(Planned, Arc<TabletTable>), EngineError> {
-        let table = Arc::new(TabletTable::for_changes(
-            Arc::clone(views),
-            self.readers.clone(),
-            selection.partitions.clone(),
-        ));
+        let table =
+            Arc::new(TabletTable::for_changes(Arc::clone(views), self.readers.clone(), selection.partitions.clone()));
         let own = |part: &str| Expr::CompoundIdentifier(vec![Ident::new(selection.name.clone()), Ident::new(part)]);
         let projection = columns
             .into_iter()

@@ -3,6 +3,8 @@
 //! Columns of a CSV file are text, named by the header if there is one: what they mean is decided where they go, so nothing
 //! is lost by guessing. A Parquet file has the types that it says.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "kinds of errors of the file system are open")]
+
 use crate::engine::paths;
 use crate::error::{EngineError, ErrorKind};
 use crate::load::csv::Batches;
@@ -19,9 +21,9 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::PartitionStream;
-use datafusion::physical_plan::ExecutionPlan;
 use env::rt::sync::mpsc;
 use futures::StreamExt;
 use std::collections::BTreeMap;
@@ -61,8 +63,7 @@ pub(super) async fn table(
     properties: &BTreeMap<String, String>,
     session: &dyn Session,
 ) -> Result<Arc<dyn TableProvider>, EngineError> {
-    let unknown: Vec<&str> =
-        properties.keys().map(String::as_str).filter(|key| !KNOWN.contains(key)).collect();
+    let unknown: Vec<&str> = properties.keys().map(String::as_str).filter(|key| !KNOWN.contains(key)).collect();
     if !unknown.is_empty() {
         return Err(EngineError::invalid(format!(
             "FILES does not know the properties [{}]; known are path, format and csv.column_separator, csv.row_delimiter, \
@@ -266,15 +267,12 @@ fn read_csv(path: &Path, mut batches: Batches, to: &mpsc::Sender<Batch>) -> Resu
     }
 }
 
-async fn parquet_table(
-    files: Vec<PathBuf>,
-    session: &dyn Session,
-) -> Result<Arc<dyn TableProvider>, EngineError> {
+async fn parquet_table(files: Vec<PathBuf>, session: &dyn Session) -> Result<Arc<dyn TableProvider>, EngineError> {
     let mut urls = Vec::with_capacity(files.len());
     for file in &files {
-        let text = file.to_str().ok_or_else(|| {
-            EngineError::unsupported(format!("'{}': a path that is not UTF-8", file.display()))
-        })?;
+        let text = file
+            .to_str()
+            .ok_or_else(|| EngineError::unsupported(format!("'{}': a path that is not UTF-8", file.display())))?;
         // As a URL every character of the name stands for itself; as a path, `*` and `?` would not.
         let url = url_of(text);
         urls.push(ListingTableUrl::parse(&url).map_err(super::errors::engine)?);
@@ -299,7 +297,8 @@ async fn parquet_table(
         }
     }
     let schema = schema.ok_or_else(|| EngineError::internal("no files"))?;
-    let config = ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(Arc::clone(&schema));
+    let config =
+        ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(Arc::clone(&schema));
     let table = ListingTable::try_new(config).map_err(super::errors::engine)?;
     Ok(Arc::new(LowerCased::new(Arc::new(table), &schema)))
 }
@@ -309,9 +308,8 @@ fn check_footer(path: &Path) -> Result<(), EngineError> {
     use std::io::{Seek, SeekFrom};
     const MAGIC: &[u8] = b"PAR1";
     let io = |failed: std::io::Error| read_error(path, &failed);
-    let broken = |why: &str| {
-        Err(EngineError::invalid(format!("'{}' cannot be read as Parquet: {why}", path.display())))
-    };
+    let broken =
+        |why: &str| Err(EngineError::invalid(format!("'{}' cannot be read as Parquet: {why}", path.display())));
     let mut file = File::open(path).map_err(io)?;
     let len = file.metadata().map_err(io)?.len();
     if len < 12 {
@@ -339,12 +337,14 @@ fn same_columns(a: &Schema, b: &Schema) -> bool {
 
 /// `file://` and the path with all but plain characters escaped.
 fn url_of(path: &str) -> String {
+    use std::fmt::Write;
     let mut url = String::from("file://");
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"/-_.~".contains(&byte) {
             url.push(char::from(byte));
         } else {
-            url.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            write!(url, "%{byte:02X}").unwrap_or_default();
         }
     }
     url
@@ -361,11 +361,8 @@ struct LowerCased {
 impl LowerCased {
     fn new(table: Arc<dyn TableProvider>, schema: &Schema) -> Self {
         let renamed = schema.fields().iter().any(|field| field.name().to_lowercase() != *field.name());
-        let fields: Vec<Field> = schema
-            .fields()
-            .iter()
-            .map(|field| field.as_ref().clone().with_name(field.name().to_lowercase()))
-            .collect();
+        let fields: Vec<Field> =
+            schema.fields().iter().map(|field| field.as_ref().clone().with_name(field.name().to_lowercase())).collect();
         Self { table, shown: Arc::new(Schema::new_with_metadata(fields, schema.metadata().clone())), renamed }
     }
 }

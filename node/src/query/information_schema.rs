@@ -1,5 +1,7 @@
 //! `information_schema`: what clients read to find out what is there.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "types without the fact that is asked for")]
+
 use crate::error::EngineError;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -201,7 +203,7 @@ async fn tables(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
 }
 
 /// The word in DATA_TYPE and the four lengths of a type.
-fn type_facts(data_type: &ColumnType) -> (String, Value, Value, Value) {
+fn type_facts(data_type: ColumnType) -> (String, Value, Value, Value) {
     let whole = data_type.to_string().to_lowercase();
     let word = match data_type {
         ColumnType::LargeInt => "bigint unsigned".to_owned(),
@@ -210,7 +212,7 @@ fn type_facts(data_type: &ColumnType) -> (String, Value, Value, Value) {
     };
     let len = data_type.max_len_bytes().map_or(NO_NUMBER, |len| number(u64::from(len)));
     let (precision, scale) = match data_type {
-        ColumnType::Decimal { precision, scale } => (number(u64::from(*precision)), number(u64::from(*scale))),
+        ColumnType::Decimal { precision, scale } => (number(u64::from(precision)), number(u64::from(scale))),
         ColumnType::TinyInt | ColumnType::Boolean => (number(3), number(0)),
         ColumnType::SmallInt => (number(5), number(0)),
         ColumnType::Int => (number(10), number(0)),
@@ -252,7 +254,7 @@ async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
         for table in tables {
             for (position, column) in (1_u64..).zip(&table.columns) {
                 let data_type: ColumnType = column.data_type.parse()?;
-                let (word, len, precision, scale) = type_facts(&data_type);
+                let (word, len, precision, scale) = type_facts(data_type);
                 let is_text = matches!(data_type, ColumnType::Char(_) | ColumnType::Varchar(_) | ColumnType::String);
                 let of_text = |value: &str| if is_text { text(value) } else { NO_TEXT };
                 rows.push(vec![
@@ -285,12 +287,20 @@ async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
 }
 
 async fn partitions(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
-    let names = vec!["table_catalog", "table_schema", "table_name", "partition_name", "partition_ordinal_position", "visible_version"];
+    let names = vec![
+        "table_catalog",
+        "table_schema",
+        "table_name",
+        "partition_name",
+        "partition_ordinal_position",
+        "visible_version",
+    ];
     let mut rows = Vec::new();
     for (database, tables) in everything(catalog, at).await? {
         for table in tables {
             let visible = catalog.list::<PartitionRecord>(&keys::partitions(table.id), at).await?;
-            let versions: BTreeMap<_, _> = visible.iter().map(|partition| (partition.id, partition.visible_version)).collect();
+            let versions: BTreeMap<_, _> =
+                visible.iter().map(|partition| (partition.id, partition.visible_version)).collect();
             for (position, entry) in (1_u64..).zip(&table.partitions) {
                 rows.push(vec![
                     text("def"),
@@ -320,7 +330,8 @@ async fn key_columns(catalog: &Catalog, at: At, which: &str) -> Result<Table, En
             if table.model != catalog::records::KeyModelRecord::Primary {
                 continue;
             }
-            let head = || vec![text("def"), text(&database.name), text("PRIMARY"), text(&database.name), text(&table.name)];
+            let head =
+                || vec![text("def"), text(&database.name), text("PRIMARY"), text(&database.name), text(&table.name)];
             if !usage {
                 let mut row = head();
                 row.push(text("PRIMARY KEY"));

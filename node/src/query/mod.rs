@@ -98,7 +98,12 @@ impl Planner {
     ///
     /// # Errors
     /// Internal, when DataFusion refuses its options.
-    pub(crate) fn new(views: Views, disk: Arc<dyn Disk>, spill_dir: &Path, limits: &Limits) -> Result<Self, EngineError> {
+    pub(crate) fn new(
+        views: Views,
+        disk: Arc<dyn Disk>,
+        spill_dir: &Path,
+        limits: &Limits,
+    ) -> Result<Self, EngineError> {
         let pool = FairSpillPool::new(limits.memory_bytes);
         let told = NonZeroUsize::new(3).unwrap_or(NonZeroUsize::MIN);
         let runtime: Arc<RuntimeEnv> = RuntimeEnvBuilder::new()
@@ -109,7 +114,8 @@ impl Planner {
             .with_max_temp_directory_size(limits.spill_bytes)
             .build_arc()
             .map_err(errors::engine)?;
-        let mut config = SessionConfig::new().with_information_schema(false).with_default_catalog_and_schema(CATALOG, NOWHERE);
+        let mut config =
+            SessionConfig::new().with_information_schema(false).with_default_catalog_and_schema(CATALOG, NOWHERE);
         let options = config.options_mut();
         options.catalog.create_default_catalog_and_schema = false;
         options.sql_parser.enable_ident_normalization = false;
@@ -117,14 +123,11 @@ impl Planner {
         options.sql_parser.support_varchar_with_length = true;
         options.sql_parser.parse_float_as_decimal = true;
         // MySQL sorts NULL first in ascending order and last in descending.
-        options.sql_parser.default_null_ordering = "nulls_min".to_owned();
+        "nulls_min".clone_into(&mut options.sql_parser.default_null_ordering);
         options.sql_parser.dialect = datafusion::common::config::Dialect::MySQL;
         options.execution.parquet.schema_force_view_types = false;
-        let state = SessionStateBuilder::new()
-            .with_config(config)
-            .with_runtime_env(runtime)
-            .with_default_features()
-            .build();
+        let state =
+            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
         let mut state = state;
         operators::register(&mut state).map_err(errors::engine)?;
         let readers = SegmentReaders { disk, footers: Arc::new(Footers::default()) };
@@ -152,7 +155,7 @@ impl Planner {
         let planned = PlannedStatement::Statement(Box::new(statement));
         let mut state = self.base.as_ref().clone();
         let database = context.database.as_deref().unwrap_or(NOWHERE);
-        state.config_mut().options_mut().catalog.default_schema = database.to_owned();
+        database.clone_into(&mut state.config_mut().options_mut().catalog.default_schema);
         let references = state.resolve_table_references(&planned).map_err(errors::engine)?;
         let mut tables = Tables::default();
         let mut names: Vec<TableName> = Vec::new();
@@ -160,7 +163,9 @@ impl Planner {
             let schema = reference.schema().map(str::to_owned).or_else(|| context.database.clone());
             let table = reference.table().to_owned();
             if reference.catalog().is_some_and(|catalog| catalog != CATALOG) {
-                return Err(EngineError::unsupported(format!("table {reference}: there is only the catalog {CATALOG}")));
+                return Err(EngineError::unsupported(format!(
+                    "table {reference}: there is only the catalog {CATALOG}"
+                )));
             }
             match schema.as_deref() {
                 Some(rewrite::OWN) => {}

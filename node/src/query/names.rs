@@ -1,5 +1,7 @@
 //! What the columns of a result are called: as written in the statement, or as their owner wrote them.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "syntax trees have many nodes, few of which matter here")]
+
 use super::provider::NAME_AS_WRITTEN;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, Statement};
@@ -60,9 +62,7 @@ pub(super) fn of(statement: &Statement) -> OutputNames {
         let name = match item {
             SelectItem::UnnamedExpr(expr) => written(expr),
             SelectItem::ExprWithAlias { alias, .. } => alias.value.clone(),
-            SelectItem::ExprWithAliases { .. }
-            | SelectItem::QualifiedWildcard(..)
-            | SelectItem::Wildcard(_) => {
+            SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {
                 wild = true;
                 continue;
             }
@@ -108,9 +108,8 @@ pub(super) fn shown(schema: &Schema, names: &OutputNames) -> SchemaRef {
             let given = match names {
                 OutputNames::ByPosition(names) => names.get(position),
                 OutputNames::ByName(names) => {
-                    let owner = || {
-                        field.metadata().get(NAME_AS_WRITTEN).filter(|name| name.to_lowercase() == *field.name())
-                    };
+                    let owner =
+                        || field.metadata().get(NAME_AS_WRITTEN).filter(|name| name.to_lowercase() == *field.name());
                     owner().or_else(|| names.get(field.name()))
                 }
             };

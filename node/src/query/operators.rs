@@ -1,5 +1,7 @@
 //! What MySQL and StarRocks do differently from DataFusion in expressions.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "operators that mean the same in both")]
+
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, Result, ScalarValue};
 use datafusion::execution::{FunctionRegistry, SessionState};
@@ -58,10 +60,9 @@ impl ExprPlanner for Arithmetic {
             BinaryOperator::MyIntegerDivide if integers => {
                 PlannerResult::Planned(binary(left, Operator::Divide, is_zero_guarded(right)))
             }
-            BinaryOperator::MyIntegerDivide if numbers => PlannerResult::Planned(cast(
-                binary(left, Operator::Divide, is_zero_guarded(right)),
-                DataType::Int64,
-            )),
+            BinaryOperator::MyIntegerDivide if numbers => {
+                PlannerResult::Planned(cast(binary(left, Operator::Divide, is_zero_guarded(right)), DataType::Int64))
+            }
             op => PlannerResult::Original(RawBinaryExpr { op, left, right }),
         })
     }

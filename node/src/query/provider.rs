@@ -79,11 +79,7 @@ impl TabletTable {
     }
 
     /// With the two further columns that say where each row is; `only` limits it to these partitions.
-    pub(super) fn for_changes(
-        views: Arc<TableViews>,
-        readers: SegmentReaders,
-        only: Option<Vec<String>>,
-    ) -> Self {
+    pub(super) fn for_changes(views: Arc<TableViews>, readers: SegmentReaders, only: Option<Vec<String>>) -> Self {
         Self::build(views, readers, true, only)
     }
 
@@ -223,10 +219,8 @@ impl TableProvider for TabletTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let exposed = DFSchema::try_from(Arc::clone(&self.exposed))?;
         // One that cannot be evaluated here is evaluated above.
-        let filters: Vec<Arc<dyn PhysicalExpr>> = filters
-            .iter()
-            .filter_map(|filter| session.create_physical_expr(filter.clone(), &exposed).ok())
-            .collect();
+        let filters: Vec<Arc<dyn PhysicalExpr>> =
+            filters.iter().filter_map(|filter| session.create_physical_expr(filter.clone(), &exposed).ok()).collect();
         let filter = (!filters.is_empty()).then(|| conjunction(filters));
         let pruner = Pruner::new(&self.views, &self.exposed, filter.as_ref(), self.only.as_deref());
         let mut files = Vec::new();

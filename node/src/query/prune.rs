@@ -66,10 +66,8 @@ fn prune_partitions(views: &TableViews, exposed: &SchemaRef, filter: &Arc<dyn Ph
         Some((field.name().clone(), views.schema.columns().get(*at)?.data_type))
     });
     let statistics = PartitionStatistics { views, columns: columns.collect() };
-    let predicate = PruningPredicateBuilder::new()
-        .with_file_schema(Arc::clone(exposed))
-        .try_build(Arc::clone(filter))
-        .ok()?;
+    let predicate =
+        PruningPredicateBuilder::new().with_file_schema(Arc::clone(exposed)).try_build(Arc::clone(filter)).ok()?;
     predicate.prune(&statistics).ok()
 }
 
@@ -101,19 +99,17 @@ impl PartitionStatistics<'_> {
 /// A range says something about its first column only; a list about each.
 fn least(bounds: &Bounds, position: usize) -> Option<Datum> {
     match bounds {
-        Bounds::All => None,
         Bounds::Range { lower, .. } if position == 0 => lower.as_ref()?.first().cloned(),
-        Bounds::Range { .. } => None,
+        Bounds::All | Bounds::Range { .. } => None,
         Bounds::List(values) => listed(values, position)?.min(),
     }
 }
 
 fn greatest(bounds: &Bounds, position: usize) -> Option<Datum> {
     match bounds {
-        Bounds::All => None,
         // Exclusive for one column, but with several the value itself may be in: to be sure, it is taken to be.
         Bounds::Range { upper, .. } if position == 0 => upper.as_ref()?.first().cloned(),
-        Bounds::Range { .. } => None,
+        Bounds::All | Bounds::Range { .. } => None,
         Bounds::List(values) => listed(values, position)?.max(),
     }
 }
@@ -148,7 +144,7 @@ impl PruningStatistics for PartitionStatistics<'_> {
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         let position = self.position(column)?;
         let (_, data_type) = self.columns.get(position)?;
-        let wanted: Vec<Datum> = values.iter().filter_map(|value| datum(value, data_type)).collect();
+        let wanted: Vec<Datum> = values.iter().filter_map(|value| datum(value, *data_type)).collect();
         if wanted.len() != values.len() {
             return None;
         }
@@ -170,7 +166,7 @@ impl PruningStatistics for PartitionStatistics<'_> {
 }
 
 /// A literal as a value of a column, when it is one without losing anything.
-fn datum(value: &ScalarValue, data_type: &tablet::ColumnType) -> Option<Datum> {
+fn datum(value: &ScalarValue, data_type: tablet::ColumnType) -> Option<Datum> {
     let own = value.cast_to(&data_type.arrow()).ok()?;
     let back = own.cast_to(&value.data_type()).ok()?;
     if back != *value {
@@ -196,7 +192,7 @@ fn prune_buckets(views: &TableViews, filter: &Arc<dyn PhysicalExpr>) -> Option<V
         let arrow = column.data_type.arrow();
         let mut longer = Vec::new();
         for literal in literals {
-            datum(literal, &column.data_type)?;
+            datum(literal, column.data_type)?;
             let literal = literal.cast_to(&arrow).ok()?;
             for shorter in &combinations {
                 longer.push(shorter.iter().cloned().chain([(*at, literal.clone())]).collect());

@@ -1,5 +1,7 @@
 //! Functions in MySQL's spelling: those about the session become literals, others get DataFusion's spelling.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "syntax trees have many nodes, few of which matter here")]
+
 use super::rewrite::plain_arguments;
 use crate::error::EngineError;
 use crate::session::Context;
@@ -32,11 +34,7 @@ pub(super) fn literal(of: Option<&str>) -> Expr {
 }
 
 fn typed(data_type: DataType, of: String) -> Expr {
-    Expr::TypedString(TypedString {
-        data_type,
-        value: Value::SingleQuotedString(of).into(),
-        uses_odbc_syntax: false,
-    })
+    Expr::TypedString(TypedString { data_type, value: Value::SingleQuotedString(of).into(), uses_odbc_syntax: false })
 }
 
 fn timestamp(of: String) -> Expr {
@@ -113,7 +111,6 @@ pub(super) fn call(function: &mut Function, context: &Context) -> Result<Option<
         ("date_sub" | "subdate" | "days_sub", [moment, by]) => Ok(Some(shift(moment, BinaryOperator::Minus, by))),
         ("datediff", [later, earlier]) => Ok(Some(days_between(later, earlier))),
         ("isnull", [of]) => Ok(Some(Expr::IsNull(Box::new((*of).clone())))),
-        ("sleep", [_]) => Ok(None),
         _ => Ok(None),
     }
 }
@@ -129,13 +126,7 @@ fn case(condition: &Expr, yes: &Expr, no: &Expr) -> Expr {
 }
 
 fn cast(expr: Expr, data_type: DataType) -> Expr {
-    Expr::Cast {
-        kind: sqlparser::ast::CastKind::Cast,
-        expr: Box::new(expr),
-        data_type,
-        array: false,
-        format: None,
-    }
+    Expr::Cast { kind: sqlparser::ast::CastKind::Cast, expr: Box::new(expr), data_type, array: false, format: None }
 }
 
 /// `date_part('month', x)` for `month(x)`.

@@ -5,7 +5,7 @@ use super::{Context, Session};
 use crate::ddl::QualifiedName;
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
-use crate::load::{Committed, CommitError, Load, values};
+use crate::load::{CommitError, Committed, Load, values};
 use crate::result::Outcome;
 #[cfg(madsim)]
 use crate::sql::Statement;
@@ -49,7 +49,10 @@ impl Session {
     /// `INSERT`, as a task of its own.
     pub(super) async fn insert(&self, insert: &Insert, stop: CancellationToken) -> Result<Outcome, EngineError> {
         let (engine, context, insert) = (self.engine.clone(), self.context(), insert.clone());
-        self.engine.gate().run(&stop, |stop| async move { run_insert(&engine, &context, &insert, stop).await }).await
+        self.engine
+            .gate()
+            .run(&stop, |stop| async move { Box::pin(run_insert(&engine, &context, &insert, stop)).await })
+            .await
     }
 }
 

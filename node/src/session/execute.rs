@@ -32,11 +32,9 @@ impl Session {
             }
             // Every statement is a transaction of its own.
             Statement::Begin | Statement::Commit | Statement::Rollback => Ok(Outcome::ok()),
-            Statement::Kill(Kill::Query(id) | Kill::Connection(id)) => Err(EngineError::new(
-                codes::NO_SUCH_THREAD,
-                ErrorKind::NotFound,
-                format!("Unknown thread id: {id}"),
-            )),
+            Statement::Kill(Kill::Query(id) | Kill::Connection(id)) => {
+                Err(EngineError::new(codes::NO_SUCH_THREAD, ErrorKind::NotFound, format!("Unknown thread id: {id}")))
+            }
             Statement::Query(_)
             | Statement::Explain(_)
             | Statement::Insert(_)
@@ -162,9 +160,7 @@ impl Session {
 async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) -> Result<(), EngineError> {
     let qualified = |name: &ObjectName| QualifiedName::of(name, database);
     match statement {
-        Statement::CreateDatabase { if_not_exists, name } => {
-            ddl.create_database(name, *if_not_exists).await.map(drop)
-        }
+        Statement::CreateDatabase { if_not_exists, name } => ddl.create_database(name, *if_not_exists).await.map(drop),
         Statement::DropDatabase { if_exists, name, force } => ddl.drop_database(name, *if_exists, *force).await,
         Statement::RenameDatabase { name, new_name } => ddl.rename_database(name, new_name).await,
         Statement::CreateTable(create) => ddl.create_table(&qualified(&create.name)?, create).await.map(drop),
@@ -175,12 +171,8 @@ async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) 
             create.if_not_exists = *if_not_exists;
             ddl.create_table(&qualified(name)?, &create).await.map(drop)
         }
-        Statement::DropTable { if_exists, name, force } => {
-            ddl.drop_table(&qualified(name)?, *if_exists, *force).await
-        }
-        Statement::TruncateTable { name, partitions } => {
-            ddl.truncate(&qualified(name)?, partitions.as_deref()).await
-        }
+        Statement::DropTable { if_exists, name, force } => ddl.drop_table(&qualified(name)?, *if_exists, *force).await,
+        Statement::TruncateTable { name, partitions } => ddl.truncate(&qualified(name)?, partitions.as_deref()).await,
         Statement::AlterTable(alter) => {
             let AlterTable { table, action } = alter.as_ref();
             let name = qualified(table)?;

@@ -75,8 +75,14 @@ pub(super) async fn backends(engine: &Engine) -> Result<Grid, EngineError> {
 
 pub(super) fn frontends(engine: &Engine) -> Grid {
     let id = engine.node().to_string();
-    Grid::new(["Id", "Name", "IP", "Role", "Alive", "Version"])
-        .row([id.as_str(), "embedded", "127.0.0.1", "LEADER", "true", VERSION])
+    Grid::new(["Id", "Name", "IP", "Role", "Alive", "Version"]).row([
+        id.as_str(),
+        "embedded",
+        "127.0.0.1",
+        "LEADER",
+        "true",
+        VERSION,
+    ])
 }
 
 pub(super) fn catalogs() -> Grid {
@@ -91,8 +97,14 @@ pub(super) fn catalogs() -> Grid {
 #[expect(clippy::wildcard_enum_match_arm, reason = "the others are answered elsewhere")]
 pub(super) fn constant(wanted: &Show) -> Grid {
     match wanted {
-        Show::Engines => Grid::new(["Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"])
-            .row(["OLAP", "DEFAULT", "Columnar tablets", "NO", "NO", "NO"]),
+        Show::Engines => Grid::new(["Engine", "Support", "Comment", "Transactions", "XA", "Savepoints"]).row([
+            "OLAP",
+            "DEFAULT",
+            "Columnar tablets",
+            "NO",
+            "NO",
+            "NO",
+        ]),
         Show::Warnings | Show::Errors => Grid::new(["Level", "Code", "Message"]),
         Show::CountWarnings => Grid::new(["@@session.warning_count"]).row(["0"]),
         Show::CountErrors => Grid::new(["@@session.error_count"]).row(["0"]),

@@ -96,11 +96,7 @@ fn database_of(context: &Context, named: Option<&String>) -> Result<String, Engi
     named.or(context.database.as_ref()).cloned().ok_or_else(EngineError::no_database)
 }
 
-async fn grid(
-    engine: &Engine,
-    context: &Context,
-    wanted: &Show,
-) -> Result<(Grid, Option<Filter>), EngineError> {
+async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid, Option<Filter>), EngineError> {
     let whole = |grid: Grid| Ok((grid, None));
     let qualified = |name| QualifiedName::of(name, context.database.as_deref());
     match wanted {
@@ -187,9 +183,8 @@ pub(crate) async fn describe(
     let mut grid = tables::columns(engine, name, false).await?;
     if let Some(column) = column {
         let wanted = column.to_lowercase();
-        grid.rows.retain(|row| {
-            row.first().and_then(Option::as_deref).is_some_and(|name| name.to_lowercase() == wanted)
-        });
+        grid.rows
+            .retain(|row| row.first().and_then(Option::as_deref).is_some_and(|name| name.to_lowercase() == wanted));
     }
     grid.result()
 }

@@ -5,8 +5,8 @@ use crate::ddl::QualifiedName;
 use crate::engine::{Engine, clock};
 use crate::error::EngineError;
 use catalog::At;
-use catalog::records::{BoundsRecord, Distribution, PartitionRecord, Partitioning, TableRecord, TableState};
 use catalog::keys;
+use catalog::records::{BoundsRecord, Distribution, PartitionRecord, Partitioning, TableRecord, TableState};
 use std::collections::BTreeMap;
 
 pub(super) async fn partitions(engine: &Engine, name: &QualifiedName) -> Result<Grid, EngineError> {
@@ -124,7 +124,11 @@ fn size(bytes: u64) -> String {
         name = larger;
     }
     let tenths = u128::from(bytes) * 10 / u128::from(unit);
-    if tenths.is_multiple_of(10) { format!("{}{name}", tenths / 10) } else { format!("{}.{}{name}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) {
+        format!("{}{name}", tenths / 10)
+    } else {
+        format!("{}.{}{name}", tenths / 10, tenths % 10)
+    }
 }
 
 #[cfg(test)]

@@ -114,7 +114,9 @@ pub(super) async fn columns(engine: &Engine, name: &QualifiedName, full: bool) -
     };
     for column in &table.columns {
         let yes_no = |yes: bool| Some(if yes { "YES" } else { "NO" }.to_owned());
-        let is_text = column.data_type.starts_with("VARCHAR") || column.data_type.starts_with("CHAR") || column.data_type == "STRING";
+        let is_text = column.data_type.starts_with("VARCHAR")
+            || column.data_type.starts_with("CHAR")
+            || column.data_type == "STRING";
         let key = Some(if column.key { "true" } else { "false" }.to_owned());
         let head = [Some(column.name.clone()), Some(column.data_type.to_lowercase())];
         let tail = [yes_no(column.nullable), key, default_text(column), Some(String::new())];

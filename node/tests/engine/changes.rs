@@ -11,11 +11,17 @@ async fn primary_keys_are_upserted_updated_and_deleted() {
              DISTRIBUTED BY HASH (K) BUCKETS 3",
         )
         .await;
-    assert_eq!(client.run("INSERT INTO p (k, name, amount) VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (1, 'aa', 10)").await, 4);
+    assert_eq!(
+        client.run("INSERT INTO p (k, name, amount) VALUES (1, 'a', 1), (2, 'b', 2), (3, 'c', 3), (1, 'aa', 10)").await,
+        4
+    );
     assert_eq!(client.lines("SELECT k, name, amount FROM p ORDER BY k").await, ["1 aa 10.00", "2 b 2.00", "3 c 3.00"]);
     client.run("INSERT INTO p (k, name) VALUES (2, 'bb')").await;
     assert_eq!(client.run("UPDATE p SET amount = amount + k, NAME = concat(name, '!') WHERE k <> 3").await, 2);
-    assert_eq!(client.lines("SELECT k, name, amount FROM p ORDER BY k").await, ["1 aa! 11.00", "2 bb! 2.00", "3 c 3.00"]);
+    assert_eq!(
+        client.lines("SELECT k, name, amount FROM p ORDER BY k").await,
+        ["1 aa! 11.00", "2 bb! 2.00", "3 c 3.00"]
+    );
     client.run("UPDATE p x SET name = DEFAULT, amount = DEFAULT WHERE x.k = 2").await;
     assert_eq!(client.lines("SELECT k, name, amount FROM p WHERE k = 2").await, ["2 NULL 0.00"]);
     assert_eq!(client.run("UPDATE p SET name = 'z' WHERE k = 99").await, 0);
@@ -65,7 +71,7 @@ async fn duplicate_tables_delete_by_any_condition() {
     let world = world.restart().await;
     let mut client = world.client();
     assert_eq!(client.lines("SELECT k, v FROM d.t ORDER BY k, v").await, left);
-    assert_eq!(client.run("DELETE FROM d.t WHERE k IS NOT NULL").await as usize, left.len());
+    assert_eq!(client.run("DELETE FROM d.t WHERE k IS NOT NULL").await, left.len() as u64);
     world.end().await;
 }
 

@@ -33,7 +33,9 @@ async fn what_was_acknowledged_is_there_after_a_kill() {
         }
     });
     for round in 0..4 {
-        client.run(&format!("INSERT INTO p VALUES ({round}, {round}); UPDATE p SET v = v + 10 WHERE k = {round}")).await;
+        client
+            .run(&format!("INSERT INTO p VALUES ({round}, {round}); UPDATE p SET v = v + 10 WHERE k = {round}"))
+            .await;
         client.run(&format!("CREATE TABLE x{round} (k INT)")).await;
         let acknowledged: u64 = client.one("SELECT count(*) FROM t").await.parse().unwrap();
         let killed = world.crash().await;

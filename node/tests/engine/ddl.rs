@@ -91,15 +91,28 @@ async fn partitions_are_added_dropped_and_truncated() {
         )
         .await;
     client.run("INSERT INTO r VALUES ('2024-01-05', 1), ('2024-02-05', 2), (NULL, 0)").await;
-    client.refused("INSERT INTO r VALUES ('2024-03-05', 3)", 1105, "row 1: no partition for (d) = ('2024-03-05')").await;
+    client
+        .refused("INSERT INTO r VALUES ('2024-03-05', 3)", 1105, "row 1: no partition for (d) = ('2024-03-05')")
+        .await;
     assert_eq!(client.one("SELECT count(*) FROM r").await, "3");
-    client.run("ALTER TABLE r ADD PARTITION p3 VALUES LESS THAN ('2024-04-01') DISTRIBUTED BY HASH (d) BUCKETS 1").await;
+    client
+        .run("ALTER TABLE r ADD PARTITION p3 VALUES LESS THAN ('2024-04-01') DISTRIBUTED BY HASH (d) BUCKETS 1")
+        .await;
     client.run("ALTER TABLE r ADD PARTITIONS START ('2024-04-01') END ('2024-07-01') EVERY (INTERVAL 1 MONTH)").await;
-    client.refused("ALTER TABLE r ADD PARTITION p3 VALUES LESS THAN ('2030-01-01')", 1105, "'p3' is there already").await;
+    client
+        .refused("ALTER TABLE r ADD PARTITION p3 VALUES LESS THAN ('2030-01-01')", 1105, "'p3' is there already")
+        .await;
     client.run("ALTER TABLE r ADD PARTITION IF NOT EXISTS p3 VALUES LESS THAN ('2030-01-01')").await;
-    client.refused("ALTER TABLE r ADD PARTITION q VALUES [('2024-01-15'), ('2024-02-15'))", 1105, "overlaps with partition 'p1'").await;
+    client
+        .refused(
+            "ALTER TABLE r ADD PARTITION q VALUES [('2024-01-15'), ('2024-02-15'))",
+            1105,
+            "overlaps with partition 'p1'",
+        )
+        .await;
     client.run("INSERT INTO r VALUES ('2024-03-05', 3), ('2024-06-30', 6)").await;
-    let names: Vec<_> = client.rows("SHOW PARTITIONS FROM r").await.into_iter().map(|row| row[1].clone().unwrap()).collect();
+    let names: Vec<_> =
+        client.rows("SHOW PARTITIONS FROM r").await.into_iter().map(|row| row[1].clone().unwrap()).collect();
     assert_eq!(names, ["p1", "p2", "p3", "p202404", "p202405", "p202406"]);
     client.run("TRUNCATE TABLE r PARTITION (p2, p3)").await;
     assert_eq!(client.lines("SELECT v FROM r ORDER BY v").await, ["0", "1", "6"]);
@@ -133,8 +146,14 @@ async fn partitions_are_added_dropped_and_truncated() {
 async fn tables_are_made_from_queries() {
     let world = World::new().await;
     let mut client = world.in_database().await;
-    client.run("CREATE TABLE s (k INT, v DECIMAL(6,2), t VARCHAR(5)); INSERT INTO s VALUES (1, 1.5, 'a'), (2, 2.25, NULL)").await;
-    let rows = client.run("CREATE TABLE c (id, total, what) DISTRIBUTED BY HASH (id) BUCKETS 1 AS SELECT k, v * 2, t FROM s").await;
+    client
+        .run(
+            "CREATE TABLE s (k INT, v DECIMAL(6,2), t VARCHAR(5)); INSERT INTO s VALUES (1, 1.5, 'a'), (2, 2.25, NULL)",
+        )
+        .await;
+    let rows = client
+        .run("CREATE TABLE c (id, total, what) DISTRIBUTED BY HASH (id) BUCKETS 1 AS SELECT k, v * 2, t FROM s")
+        .await;
     assert_eq!(rows, 2);
     assert_eq!(client.lines("SELECT * FROM c ORDER BY id").await, ["1 3.00 a", "2 4.50 NULL"]);
     client.refused("CREATE TABLE c AS SELECT 1", 1050, "already exists").await;

@@ -14,15 +14,28 @@ async fn csv_files_are_tables() {
     let one = write(&world.path("part 1.csv"), "id;name;price;d\n1;\"a;b\";1.50;2024-01-01\n2;\\N;\\N;\\N\n");
     write(&world.path("part 2.csv"), "id;name;price;d\n3;c;3;2024-03-03\n");
     let files = |path: &str| {
-        format!("FILES('path' = '{path}', 'format' = 'csv', 'csv.column_separator' = ';', 'csv.enclose' = '\"', 'csv.skip_header' = '1')")
+        format!(
+            "FILES('path' = '{path}', 'format' = 'csv', 'csv.column_separator' = ';', 'csv.enclose' = '\"', 'csv.skip_header' = '1')"
+        )
     };
-    assert_eq!(client.lines(&format!("SELECT * FROM {}", files(&one))).await, ["1 a;b 1.50 2024-01-01", "2 NULL NULL NULL"]);
+    assert_eq!(
+        client.lines(&format!("SELECT * FROM {}", files(&one))).await,
+        ["1 a;b 1.50 2024-01-01", "2 NULL NULL NULL"]
+    );
     assert_eq!(client.names(&format!("SELECT * FROM {}", files(&one))).await, ["$1", "$2", "$3", "$4"]);
     let all = world.path("part *.csv").to_str().unwrap().to_owned();
     assert_eq!(client.run(&format!("INSERT INTO t SELECT * FROM {}", files(&format!("file://{all}")))).await, 3);
-    assert_eq!(client.lines("SELECT * FROM t ORDER BY id").await, ["1 a;b 1.50 2024-01-01", "2 NULL NULL NULL", "3 c 3.00 2024-03-03"]);
-    assert_eq!(client.lines(&format!("SELECT CAST($1 AS INT) + 1 FROM {} f WHERE f.$3 IS NOT NULL", files(&one))).await, ["2"]);
-    let named = format!("FILES('path' = '{one}', 'format' = 'csv', 'csv.column_separator' = ';', 'csv.enclose' = '\"', 'csv.header' = 'true')");
+    assert_eq!(
+        client.lines("SELECT * FROM t ORDER BY id").await,
+        ["1 a;b 1.50 2024-01-01", "2 NULL NULL NULL", "3 c 3.00 2024-03-03"]
+    );
+    assert_eq!(
+        client.lines(&format!("SELECT CAST($1 AS INT) + 1 FROM {} f WHERE f.$3 IS NOT NULL", files(&one))).await,
+        ["2"]
+    );
+    let named = format!(
+        "FILES('path' = '{one}', 'format' = 'csv', 'csv.column_separator' = ';', 'csv.enclose' = '\"', 'csv.header' = 'true')"
+    );
     assert_eq!(client.lines(&format!("SELECT name, Price FROM {named} WHERE ID = '1'")).await, ["a;b 1.50"]);
     client.run(&format!("INSERT INTO t (id, name) SELECT $1, upper($2) FROM {}", files(&one))).await;
     assert_eq!(client.one("SELECT count(*) FROM t WHERE name = 'A;B'").await, "1");
@@ -42,7 +55,8 @@ async fn parquet_files_are_tables() {
             ("txt", Arc::new(StringArray::from_iter_values((0..50).map(|n| format!("t{n}")))) as _),
         ])
         .unwrap();
-        let mut writer = ArrowWriter::try_new(std::fs::File::create(world.path(name)).unwrap(), batch.schema(), None).unwrap();
+        let mut writer =
+            ArrowWriter::try_new(std::fs::File::create(world.path(name)).unwrap(), batch.schema(), None).unwrap();
         writer.write(&batch).unwrap();
         writer.close().unwrap();
     }
@@ -71,7 +85,11 @@ async fn files_that_cannot_be_read_are_named() {
         ("'path' = 's3://b/x.csv', 'format' = 'csv'".to_owned(), 1235, "s3://"),
         ("'path' = '/nowhere/*.csv', 'format' = 'csv'".to_owned(), 1105, "no file '/nowhere/*.csv'"),
         ("'path' = '/x.csv', 'format' = 'csv', 'csv.sep' = ','".to_owned(), 1105, "[csv.sep]"),
-        (format!("'path' = '{ragged}', 'format' = 'csv', 'csv.enclose' = 'ab'"), 1105, "'csv.enclose' must be one byte"),
+        (
+            format!("'path' = '{ragged}', 'format' = 'csv', 'csv.enclose' = 'ab'"),
+            1105,
+            "'csv.enclose' must be one byte",
+        ),
         (format!("'path' = '{ragged}', 'format' = 'csv'"), 1105, "ragged.csv', row 2: 1 fields where 2 are expected"),
         (format!("'path' = '{broken}', 'format' = 'parquet'"), 1105, "broken.parquet' cannot be read as Parquet"),
         (format!("'path' = '{long}', 'format' = 'csv'"), 1105, "row 2, column 'name': 'toolong' has 7 bytes"),

@@ -2,7 +2,7 @@ use super::{Client, World};
 use env::rt::Duration;
 use snapshot::JobRecord;
 
-const WAIT: Duration = Duration::from_secs(60);
+const WAIT: Duration = Duration::from_mins(1);
 
 /// Waits for the end of the last job of a kind.
 async fn ended(world: &World, database: &str, kind: &str) -> JobRecord {
@@ -26,9 +26,16 @@ async fn stocked(world: &World) -> Client {
         .await;
     client.run("CREATE TABLE b (k INT, v INT) PRIMARY KEY (k) DISTRIBUTED BY HASH (k) BUCKETS 2").await;
     client.run("INSERT INTO a VALUES (1, 'one'), (50, 'x'), (150, 'y'), (199, 'z')").await;
-    client.run("INSERT INTO b VALUES (1, 1), (2, 2), (3, 3); DELETE FROM b WHERE k = 2; UPDATE b SET v = 30 WHERE k = 3").await;
+    client
+        .run("INSERT INTO b VALUES (1, 1), (2, 2), (3, 3); DELETE FROM b WHERE k = 2; UPDATE b SET v = 30 WHERE k = 3")
+        .await;
     let place = world.path("repo");
-    client.run(&format!("CREATE REPOSITORY r WITH BROKER ON LOCATION 'file://{}' PROPERTIES ('x' = 'y')", place.display())).await;
+    client
+        .run(&format!(
+            "CREATE REPOSITORY r WITH BROKER ON LOCATION 'file://{}' PROPERTIES ('x' = 'y')",
+            place.display()
+        ))
+        .await;
     client
 }
 
@@ -49,16 +56,27 @@ async fn repositories_are_made_shown_and_dropped() {
         ["RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "ErrMsg"]
     );
     let place = world.path("repo").display().to_string();
-    client.refused("CREATE REPOSITORY r WITH BROKER ON LOCATION 'file:///tmp/x'", 1105, "repository 'r' already exists").await;
+    client
+        .refused("CREATE REPOSITORY r WITH BROKER ON LOCATION 'file:///tmp/x'", 1105, "repository 'r' already exists")
+        .await;
     client.refused("CREATE REPOSITORY s WITH BROKER ON LOCATION 's3://bucket/x'", 1235, "s3").await;
     client.refused("CREATE REPOSITORY s WITH BROKER ON LOCATION 'relative'", 1105, "relative").await;
     let empty = world.path("empty").display().to_string();
-    client.refused(&format!("CREATE READ ONLY REPOSITORY s WITH BROKER ON LOCATION 'file://{empty}'"), 1105, "there is no repository").await;
+    client
+        .refused(
+            &format!("CREATE READ ONLY REPOSITORY s WITH BROKER ON LOCATION 'file://{empty}'"),
+            1105,
+            "there is no repository",
+        )
+        .await;
     assert!(!world.path("empty").join("repository.json").exists());
     client.run(&format!("CREATE READ ONLY REPOSITORY ro WITH BROKER hdfs ON LOCATION 'file://{place}/'")).await;
     let shown = client.rows("SHOW REPOSITORIES").await;
     assert_eq!(shown.len(), 2);
-    assert_eq!(shown[1][1..6].iter().map(|cell| cell.clone().unwrap()).collect::<Vec<_>>()[2..], ["true".to_owned(), format!("file://{place}"), "hdfs".to_owned()]);
+    assert_eq!(
+        shown[1][1..6].iter().map(|cell| cell.clone().unwrap()).collect::<Vec<_>>()[2..],
+        ["true".to_owned(), format!("file://{place}"), "hdfs".to_owned()]
+    );
     client.refused("BACKUP DATABASE d SNAPSHOT s TO ro", 1105, "read").await;
     client.run("DROP REPOSITORY ro").await;
     client.refused("DROP REPOSITORY ro", 1105, "repository 'ro' does not exist").await;
@@ -81,7 +99,8 @@ async fn a_database_is_backed_up_and_restored_over_itself() {
     assert!(client.rows("SHOW RESTORE").await.is_empty());
     client.refused("BACKUP DATABASE d SNAPSHOT nightly TO r", 1105, "nightly").await;
     let stamp = timestamp(&mut client, "nightly").await;
-    let detailed = client.rows(&format!("SHOW SNAPSHOT ON r WHERE SNAPSHOT = 'nightly' AND TIMESTAMP = '{stamp}'")).await;
+    let detailed =
+        client.rows(&format!("SHOW SNAPSHOT ON r WHERE SNAPSHOT = 'nightly' AND TIMESTAMP = '{stamp}'")).await;
     assert_eq!((detailed[0][2].as_deref(), detailed[0][4].as_deref()), (Some("d"), Some("OK")));
 
     client.run("INSERT INTO a VALUES (2, 'late'); DELETE FROM b WHERE k = 1; INSERT INTO b VALUES (9, 9)").await;
@@ -110,7 +129,9 @@ async fn dropped_tables_and_databases_come_back() {
     finished(&world, "d", "restore").await;
     assert_eq!(tables(&mut client).await, before);
     // Into another database, which is made.
-    client.run(&format!("RESTORE SNAPSHOT whole FROM r DATABASE d AS e PROPERTIES ('backup_timestamp' = '{stamp}')")).await;
+    client
+        .run(&format!("RESTORE SNAPSHOT whole FROM r DATABASE d AS e PROPERTIES ('backup_timestamp' = '{stamp}')"))
+        .await;
     finished(&world, "e", "restore").await;
     assert_eq!(client.lines("SELECT * FROM e.b ORDER BY k").await, before[1]);
     client.run("INSERT INTO e.b VALUES (7, 7)").await;
@@ -129,7 +150,8 @@ async fn parts_come_back_under_other_names() {
     client.run("BACKUP DATABASE d SNAPSHOT part TO r ON (TABLE a PARTITION (p1), TABLE b)").await;
     finished(&world, "d", "backup").await;
     let stamp = timestamp(&mut client, "part").await;
-    let restore = |on: &str| format!("RESTORE SNAPSHOT d.part FROM r ON ({on}) PROPERTIES ('backup_timestamp' = '{stamp}')");
+    let restore =
+        |on: &str| format!("RESTORE SNAPSHOT d.part FROM r ON ({on}) PROPERTIES ('backup_timestamp' = '{stamp}')");
     client.run(&restore("b AS copy")).await;
     finished(&world, "d", "restore").await;
     assert_eq!(client.lines("SELECT * FROM copy ORDER BY k").await, ["1 1", "3 30"]);
@@ -183,7 +205,9 @@ async fn bad_requests_are_refused_before_anything_happens() {
 }
 
 /// An engine whose jobs stop at a point until told to go on.
-async fn stopping_at(point: &'static str) -> (World, tokio::sync::watch::Sender<bool>, tokio::sync::watch::Receiver<bool>) {
+async fn stopping_at(
+    point: &'static str,
+) -> (World, tokio::sync::watch::Sender<bool>, tokio::sync::watch::Receiver<bool>) {
     let (go, wait) = tokio::sync::watch::channel(false);
     let (reached, arrived) = tokio::sync::watch::channel(false);
     let reached = std::sync::Arc::new(reached);
@@ -274,7 +298,11 @@ async fn a_backup_is_of_its_cut_whatever_is_loaded_meanwhile() {
     let before = tables(&mut client).await;
     client.run("BACKUP DATABASE d SNAPSHOT s TO r").await;
     arrived.wait_for(|reached| *reached).await.unwrap();
-    client.run("INSERT INTO a VALUES (2, 'late'); DELETE FROM b WHERE k = 1; UPDATE b SET v = 0 WHERE k = 3; DROP TABLE a").await;
+    client
+        .run(
+            "INSERT INTO a VALUES (2, 'late'); DELETE FROM b WHERE k = 1; UPDATE b SET v = 0 WHERE k = 3; DROP TABLE a",
+        )
+        .await;
     go.send_replace(true);
     finished(&world, "d", "backup").await;
     let stamp = timestamp(&mut client, "s").await;

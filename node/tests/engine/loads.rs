@@ -1,7 +1,7 @@
 use super::World;
+use env::rt::{CancellationToken, Duration};
 use futures::StreamExt;
 use node::stream_load::{CsvFormat, LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
-use env::rt::{CancellationToken, Duration};
 
 fn load(table: &str, label: &str) -> StreamLoad {
     StreamLoad {
@@ -14,7 +14,7 @@ fn load(table: &str, label: &str) -> StreamLoad {
         partitions: None,
         max_filter_ratio: 0.0,
         strict_mode: true,
-        timeout: Duration::from_secs(60),
+        timeout: Duration::from_mins(1),
     }
 }
 
@@ -31,7 +31,13 @@ async fn labels_are_used_once() {
     let mut client = world.in_database().await;
     client.run("CREATE TABLE t (k INT)").await;
     client.run("INSERT INTO t WITH LABEL one VALUES (1)").await;
-    client.refused("INSERT INTO t WITH LABEL one VALUES (1)", 1105, "label 'one' was used before by a load that has committed").await;
+    client
+        .refused(
+            "INSERT INTO t WITH LABEL one VALUES (1)",
+            1105,
+            "label 'one' was used before by a load that has committed",
+        )
+        .await;
     // A load that failed gives its label back.
     client.refused("INSERT INTO t WITH LABEL two VALUES ('x')", 1105, "not a valid INT").await;
     client.run("INSERT INTO t WITH LABEL two VALUES (2)").await;
@@ -56,7 +62,11 @@ async fn stream_loads_are_whole_or_not_there() {
     assert_eq!(again.status, StreamLoadStatus::LabelAlreadyExists { finished: true });
     let bad = send(&world, load("t", "b"), "4,vier,2024-01-01\nx,y,z\n").await;
     assert_eq!(bad.status, StreamLoadStatus::Fail);
-    assert!(bad.message.contains("too many filtered rows") && bad.message.contains("not a valid INT"), "{}", bad.message);
+    assert!(
+        bad.message.contains("too many filtered rows") && bad.message.contains("not a valid INT"),
+        "{}",
+        bad.message
+    );
     let some = StreamLoad { max_filter_ratio: 0.5, ..load("t", "b") };
     let done = send(&world, some, "4,vier,2024-01-01\nx,y,z\n5,toolong,\\N\n6,six\n7,x,2024-01-02\n8,y,\\N\n").await;
     assert_eq!(done.status, StreamLoadStatus::Success, "{done:?}");
@@ -66,7 +76,15 @@ async fn stream_loads_are_whole_or_not_there() {
     assert_eq!(done.status, StreamLoadStatus::Success, "{done:?}");
     assert_eq!(
         client.lines("SELECT * FROM t ORDER BY k").await,
-        ["1 one 2024-01-01", "2 NULL NULL", "3 drei 2024-02-29", "4 vier 2024-01-01", "7 x 2024-01-02", "8 y NULL", "10 x NULL"]
+        [
+            "1 one 2024-01-01",
+            "2 NULL NULL",
+            "3 drei 2024-02-29",
+            "4 vier 2024-01-01",
+            "7 x 2024-01-02",
+            "8 y NULL",
+            "10 x NULL"
+        ]
     );
     let unknown = world
         .engine
@@ -112,7 +130,8 @@ async fn a_body_that_breaks_off_loads_nothing() {
     assert!(done.message.contains("broke off"), "{}", done.message);
     // Stopped while it waits for more.
     let stop = CancellationToken::new();
-    let body = futures::stream::iter(vec![Ok(bytes::Bytes::from_static(b"1\n"))]).chain(futures::stream::pending()).boxed();
+    let body =
+        futures::stream::iter(vec![Ok(bytes::Bytes::from_static(b"1\n"))]).chain(futures::stream::pending()).boxed();
     let (engine, token) = (world.engine.clone(), stop.clone());
     let running = tokio::spawn(async move { engine.stream_load(load("t", "b"), body, token).await });
     tokio::time::sleep(Duration::from_millis(50)).await;
@@ -174,7 +193,8 @@ async fn concurrent_loads_all_arrive() {
         task.await.unwrap();
     }
     assert_eq!(client.one("SELECT count(*) FROM t").await, "80");
-    let versions: Vec<_> = client.rows("SHOW PARTITIONS FROM t").await.into_iter().map(|row| row[2].clone().unwrap()).collect();
+    let versions: Vec<_> =
+        client.rows("SHOW PARTITIONS FROM t").await.into_iter().map(|row| row[2].clone().unwrap()).collect();
     assert_eq!(versions, ["41", "41"]);
     world.end().await;
 }

@@ -9,8 +9,6 @@
     clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::cast_possible_truncation,
-    clippy::missing_errors_doc,
-    clippy::missing_panics_doc,
     missing_docs,
     unreachable_pub,
     reason = "tests"

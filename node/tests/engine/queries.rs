@@ -6,11 +6,20 @@ async fn names_of_columns_ignore_capitals_and_are_shown_as_written() {
     let mut client = world.in_database().await;
     client.run("CREATE TABLE T (Id INT, FirstName VARCHAR(9), `select` INT); INSERT INTO T VALUES (1, 'x', 2)").await;
     assert_eq!(client.names("SELECT * FROM T").await, ["Id", "FirstName", "select"]);
-    assert_eq!(client.names("SELECT id, FIRSTNAME AS Who, T.`Select`, count(*) FROM T GROUP BY 1, 2, 3").await, ["id", "Who", "Select", "count(*)"]);
+    assert_eq!(
+        client.names("SELECT id, FIRSTNAME AS Who, T.`Select`, count(*) FROM T GROUP BY 1, 2, 3").await,
+        ["id", "Who", "Select", "count(*)"]
+    );
     assert_eq!(client.names("SELECT *, id + 1 AS Next FROM T").await, ["Id", "FirstName", "select", "Next"]);
-    assert_eq!(client.lines("SELECT ID, firstname FROM T WHERE Firstname = 'x' AND T.ID > 0 ORDER BY iD").await, ["1 x"]);
+    assert_eq!(
+        client.lines("SELECT ID, firstname FROM T WHERE Firstname = 'x' AND T.ID > 0 ORDER BY iD").await,
+        ["1 x"]
+    );
     assert_eq!(client.lines("SELECT Who FROM (SELECT firstName AS WHO FROM T) q").await, ["x"]);
-    assert_eq!(client.lines("WITH q (A, B) AS (SELECT id, `select` FROM T) SELECT a + b FROM q JOIN T ON q.A = T.id").await, ["3"]);
+    assert_eq!(
+        client.lines("WITH q (A, B) AS (SELECT id, `select` FROM T) SELECT a + b FROM q JOIN T ON q.A = T.id").await,
+        ["3"]
+    );
     assert_eq!(client.lines("SELECT T.id FROM T JOIN T AS u USING (ID)").await, ["1"]);
     client.refused("SELECT * FROM t", 1146, "Table 'd.t' doesn't exist").await;
     client.refused("SELECT nope FROM T", 1054, "Unknown column 'nope'").await;
@@ -31,13 +40,22 @@ async fn what_clients_ask_is_answered() {
     assert!(client.one("SELECT VERSION()").await.starts_with("8.0.33-"));
     assert_eq!(client.one("SELECT USER()").await, "'root'@'%'");
     assert_eq!(client.one("SELECT CURRENT_USER").await, "'root'@'%'");
-    assert_eq!(client.lines("SELECT @@transaction_isolation, @@tx_isolation, @@session.autocommit").await, ["READ-COMMITTED READ-COMMITTED 1"]);
+    assert_eq!(
+        client.lines("SELECT @@transaction_isolation, @@tx_isolation, @@session.autocommit").await,
+        ["READ-COMMITTED READ-COMMITTED 1"]
+    );
     client.refused("SELECT @@nope", 1193, "Unknown system variable 'nope'").await;
     client.run("SET NAMES utf8mb4; SET autocommit = OFF; SET @@session.sql_mode = 'ANSI', @x = 3, @y = @x; SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE").await;
-    assert_eq!(client.lines("SELECT @@autocommit, @@sql_mode, @x + 1, @nothing, @@tx_isolation").await, ["0 ANSI 4 NULL SERIALIZABLE"]);
+    assert_eq!(
+        client.lines("SELECT @@autocommit, @@sql_mode, @x + 1, @nothing, @@tx_isolation").await,
+        ["0 ANSI 4 NULL SERIALIZABLE"]
+    );
     client.run("SET sql_mode = concat(@@sql_mode, ',X')").await;
     assert_eq!(client.lines("SHOW VARIABLES LIKE 'sql\\_mode'").await, ["sql_mode ANSI,X"]);
-    assert_eq!(client.lines("SHOW SESSION VARIABLES WHERE Variable_name IN ('autocommit', 'port')").await, ["autocommit 0", "port 9030"]);
+    assert_eq!(
+        client.lines("SHOW SESSION VARIABLES WHERE Variable_name IN ('autocommit', 'port')").await,
+        ["autocommit 0", "port 9030"]
+    );
     client.refused("SET nope = 1", 1193, "nope").await;
     client.refused("SET version = 'x'", 1238, "read only").await;
     client.session.reset();
@@ -93,7 +111,9 @@ async fn joins_groups_windows_and_subqueries() {
     client.run("INSERT INTO c VALUES (1, 'ann'), (2, 'bob'), (3, 'eve')").await;
     client.run("INSERT INTO o VALUES (1, 1, 10), (2, 1, 5.5), (3, 2, 7), (4, 9, 1)").await;
     assert_eq!(
-        client.lines("SELECT name, sum(total) s FROM o JOIN c ON o.c = c.cid GROUP BY name HAVING s > 5 ORDER BY s DESC").await,
+        client
+            .lines("SELECT name, sum(total) s FROM o JOIN c ON o.c = c.cid GROUP BY name HAVING s > 5 ORDER BY s DESC")
+            .await,
         ["ann 15.50", "bob 7.00"]
     );
     assert_eq!(client.lines("SELECT name FROM c WHERE NOT EXISTS (SELECT 1 FROM o WHERE o.c = cid)").await, ["eve"]);
@@ -102,7 +122,10 @@ async fn joins_groups_windows_and_subqueries() {
         ["1 2", "2 1", "3 1", "4 1"]
     );
     assert_eq!(client.lines("SELECT id FROM o ORDER BY id LIMIT 1, 2").await, ["2", "3"]);
-    assert_eq!(client.lines("SELECT cid, o.id FROM c LEFT JOIN o ON o.c = c.cid ORDER BY 1, 2").await, ["1 1", "1 2", "2 3", "3 NULL"]);
+    assert_eq!(
+        client.lines("SELECT cid, o.id FROM c LEFT JOIN o ON o.c = c.cid ORDER BY 1, 2").await,
+        ["1 1", "1 2", "2 3", "3 NULL"]
+    );
     assert_eq!(client.lines("SELECT 1 UNION SELECT 2 ORDER BY 1 DESC").await, ["2", "1"]);
     world.end().await;
 }
@@ -145,7 +168,13 @@ async fn scans_leave_out_what_cannot_match() {
     let costs = client.lines("EXPLAIN COSTS SELECT * FROM t").await.join("\n");
     assert!(costs.contains("Rows=Exact(1200)"), "{costs}");
     assert!(client.lines("EXPLAIN ANALYZE SELECT * FROM t WHERE k = 3").await.join("\n").contains("output_rows"));
-    for explained in ["EXPLAIN LOGICAL SELECT 1", "EXPLAIN VERBOSE SELECT * FROM t", "EXPLAIN INSERT INTO t SELECT * FROM t", "EXPLAIN DELETE FROM t WHERE k = 1", "EXPLAIN INSERT INTO t VALUES (NULL, 1, 'x')"] {
+    for explained in [
+        "EXPLAIN LOGICAL SELECT 1",
+        "EXPLAIN VERBOSE SELECT * FROM t",
+        "EXPLAIN INSERT INTO t SELECT * FROM t",
+        "EXPLAIN DELETE FROM t WHERE k = 1",
+        "EXPLAIN INSERT INTO t VALUES (NULL, 1, 'x')",
+    ] {
         assert!(!client.lines(explained).await.is_empty(), "{explained}");
     }
     world.end().await;

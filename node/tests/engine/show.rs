@@ -34,18 +34,54 @@ async fn tables_and_columns_are_shown() {
     assert_eq!(
         client.names("SHOW PARTITIONS FROM t").await,
         [
-            "PartitionId", "PartitionName", "VisibleVersion", "VisibleVersionTime", "VisibleVersionHash", "State", "PartitionKey",
-            "Range", "DistributionKey", "Buckets", "ReplicationNum", "StorageMedium", "CooldownTime", "LastConsistencyCheckTime",
-            "DataSize", "IsInMemory", "RowCount"
+            "PartitionId",
+            "PartitionName",
+            "VisibleVersion",
+            "VisibleVersionTime",
+            "VisibleVersionHash",
+            "State",
+            "PartitionKey",
+            "Range",
+            "DistributionKey",
+            "Buckets",
+            "ReplicationNum",
+            "StorageMedium",
+            "CooldownTime",
+            "LastConsistencyCheckTime",
+            "DataSize",
+            "IsInMemory",
+            "RowCount"
         ]
     );
     let partition = &client.rows("SHOW PARTITIONS FROM u").await[0];
-    assert_eq!((partition[1].as_deref(), partition[2].as_deref(), partition[16].as_deref()), (Some("u"), Some("2"), Some("2")));
+    assert_eq!(
+        (partition[1].as_deref(), partition[2].as_deref(), partition[16].as_deref()),
+        (Some("u"), Some("2"), Some("2"))
+    );
     assert_eq!(client.lines("SHOW PARTITIONS FROM u WHERE PartitionName = 'x'").await.len(), 0);
     for asked in [
-        "SHOW WARNINGS", "SHOW ERRORS", "SHOW COUNT(*) WARNINGS", "SHOW ENGINES", "SHOW COLLATION", "SHOW CHARACTER SET", "SHOW PROCESSLIST",
-        "SHOW GRANTS", "SHOW PLUGINS", "SHOW PRIVILEGES", "SHOW TRIGGERS", "SHOW EVENTS", "SHOW PROCEDURE STATUS", "SHOW FUNCTION STATUS",
-        "SHOW CATALOGS", "SHOW BACKENDS", "SHOW FRONTENDS", "SHOW STATUS", "SHOW LOAD", "SHOW REPOSITORIES", "SHOW BACKUP", "SHOW RESTORE",
+        "SHOW WARNINGS",
+        "SHOW ERRORS",
+        "SHOW COUNT(*) WARNINGS",
+        "SHOW ENGINES",
+        "SHOW COLLATION",
+        "SHOW CHARACTER SET",
+        "SHOW PROCESSLIST",
+        "SHOW GRANTS",
+        "SHOW PLUGINS",
+        "SHOW PRIVILEGES",
+        "SHOW TRIGGERS",
+        "SHOW EVENTS",
+        "SHOW PROCEDURE STATUS",
+        "SHOW FUNCTION STATUS",
+        "SHOW CATALOGS",
+        "SHOW BACKENDS",
+        "SHOW FRONTENDS",
+        "SHOW STATUS",
+        "SHOW LOAD",
+        "SHOW REPOSITORIES",
+        "SHOW BACKUP",
+        "SHOW RESTORE",
     ] {
         assert!(!client.names(asked).await.is_empty(), "{asked}");
     }

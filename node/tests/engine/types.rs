@@ -61,9 +61,13 @@ async fn values_that_do_not_fit_are_refused_by_name() {
         ("y", "X'000102030405060708'", "VARBINARY(8)"),
     ] {
         client.refused(&format!("INSERT INTO t (k, n, {column}) VALUES (1, 1, {value})"), 1105, words).await;
-        client.refused(&format!("INSERT INTO t (k, n, {column}) VALUES (1, 1, NULL), (2, 1, {value})"), 1105, "row 2").await;
+        client
+            .refused(&format!("INSERT INTO t (k, n, {column}) VALUES (1, 1, NULL), (2, 1, {value})"), 1105, "row 2")
+            .await;
     }
-    client.refused("INSERT INTO t (k) VALUES (1)", 1105, "column 'n' is NOT NULL, has no default and is not given").await;
+    client
+        .refused("INSERT INTO t (k) VALUES (1)", 1105, "column 'n' is NOT NULL, has no default and is not given")
+        .await;
     client.refused("INSERT INTO t (k, n) SELECT 1, NULL", 1105, "column 'n'").await;
     client.refused("INSERT INTO t (k, n, t) SELECT 1, 1, 300", 1105, "TINYINT").await;
     client.refused("INSERT INTO t (k, zz) VALUES (1, 2)", 1054, "Unknown column 'zz' in table 't'").await;

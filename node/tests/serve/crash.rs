@@ -44,7 +44,8 @@ const LATER: &str = "1:one 2:changed 9:later | 2026-01-05:a 2026-02-05:b 2026-02
 
 async fn contents(client: &mut Client) -> String {
     let mut shown = Vec::new();
-    for statement in ["SELECT id, note FROM shop.orders ORDER BY id", "SELECT day, what FROM shop.events ORDER BY day"] {
+    for statement in ["SELECT id, note FROM shop.orders ORDER BY id", "SELECT day, what FROM shop.events ORDER BY day"]
+    {
         let rows = client.rows(statement).await;
         let rows: Vec<String> = rows
             .into_iter()

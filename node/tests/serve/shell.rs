@@ -33,7 +33,8 @@ fn a_script_runs_on_an_embedded_engine() {
     let path = file.path().to_str().unwrap();
     let shown = out(&sql(&["-f", path], Some(dir.path())));
     assert_eq!(shown, "k,v\n1,a;b\n2,\n3,\"\"\n");
-    let shown = out(&sql(&["--format", "json", "-D", "d", "-e", "SELECT * FROM t WHERE k < 3 ORDER BY k"], Some(dir.path())));
+    let shown =
+        out(&sql(&["--format", "json", "-D", "d", "-e", "SELECT * FROM t WHERE k < 3 ORDER BY k"], Some(dir.path())));
     assert_eq!(shown, "{\"k\":1,\"v\":\"a;b\"}\n{\"k\":2,\"v\":null}\n");
     let shown = out(&sql(&["--format", "table", "-e", "SELECT 1 AS one"], Some(dir.path())));
     assert!(shown.contains("│   1 │") || shown.contains("one"), "{shown}");
@@ -56,7 +57,8 @@ async fn the_same_statements_run_against_a_server() {
     let address = format!("127.0.0.1:{}", server.mysql_port);
     let script = "CREATE DATABASE d; USE d; CREATE TABLE t (k INT NOT NULL) DUPLICATE KEY (k) DISTRIBUTED BY RANDOM \
                   BUCKETS 1; INSERT INTO t VALUES (1), (2); SELECT SUM(k) AS s FROM t";
-    let shown = tokio::task::spawn_blocking(move || out(&sql(&["--server", &address, "-e", script], None))).await.unwrap();
+    let shown =
+        tokio::task::spawn_blocking(move || out(&sql(&["--server", &address, "-e", script], None))).await.unwrap();
     assert_eq!(shown, "s\n3\n");
     let second = tokio::task::spawn_blocking({
         let dir = dir.path().to_owned();

@@ -201,3 +201,38 @@ async fn old_jobs_are_forgotten_after_their_time() {
     }
     panic!("the job is still there");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_after_a_restore_sends_only_what_changed_since() {
+    let world = World::open(&Disks::new()).await;
+    let shop = shop(&world).await;
+    let first = world.backup(shop, "first").await;
+    assert_eq!(world.restore("first", None, Objects::All).await.state_name(), "FINISHED");
+    let second = world.backup(shop, "second").await;
+    assert_eq!((second.counts.bytes, second.counts.bytes_sent), (first.counts.bytes, 0));
+    world.load(shop, "orders", &orders([(5, "new".to_owned())])).await.unwrap();
+    let third = world.backup(shop, "third").await;
+    assert!(third.counts.bytes_sent > 0 && third.counts.bytes_sent < first.counts.bytes / 2, "{:?}", third.counts);
+    world.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jobs_record_does_not_grow_with_the_tablets() {
+    let options = snapshot::Options { task_sizes: snapshot::plan::TaskSizes::default(), ..crate::world::options() };
+    let world = World::open_with(&Disks::new(), options, &crate::world::Stop::default()).await;
+    world.create_repository().await;
+    let many = world.create_database("many").await;
+    world
+        .create_table(many, crate::world::orders_table(), &[("orders", catalog::records::BoundsRecord::All, 2_500)])
+        .await;
+    world.load(many, "orders", &orders((0..100).map(|id| (id, "x".to_owned())))).await.unwrap();
+    let rows = world.fingerprint(many, "orders").await;
+    let job = world.backup(many, "label").await;
+    assert_eq!((job.state_name(), job.counts.tablets), ("FINISHED", 2_500), "{}", job.status);
+    assert!(catalog::record::encode(&job).unwrap().len() < 2_000);
+    let job = world.restore("label", Some("copy"), Objects::All).await;
+    assert_eq!((job.state_name(), job.counts.tablets), ("FINISHED", 2_500), "{}", job.status);
+    assert!(catalog::record::encode(&job).unwrap().len() < 2_000);
+    assert_eq!(world.fingerprint(world.database("copy").await, "orders").await, rows);
+    world.nothing_is_left().await;
+}

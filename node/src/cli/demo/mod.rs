@@ -10,11 +10,11 @@ mod tpch;
 use anyhow::{Context, Result, bail, ensure};
 use bytesize::ByteSize;
 use clap::Args;
+use env::rt::time::Instant;
 use place::Place;
 use sql::Sql;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use env::rt::time::Instant;
 
 /// Arguments of `tabularium demo`.
 #[derive(Debug, Args)]
@@ -116,7 +116,10 @@ async fn later_loads(sql: &Sql) -> Result<Vec<String>> {
     other.run("USE tpch").await?;
     let mut told = Vec::new();
     for (what, statement) in [
-        ("insert", "INSERT INTO nation VALUES (90, 'ATLANTIS', 3, 'sank before the backup ended'), (91, 'LEMURIA', 2, NULL)"),
+        (
+            "insert",
+            "INSERT INTO nation VALUES (90, 'ATLANTIS', 3, 'sank before the backup ended'), (91, 'LEMURIA', 2, NULL)",
+        ),
         ("upsert", "UPDATE orders SET o_totalprice = o_totalprice + 1 WHERE o_orderkey % 100 = 1"),
         ("delete", "DELETE FROM customer WHERE c_custkey % 50 = 7"),
     ] {
@@ -138,7 +141,10 @@ fn compare(cut: &BTreeMap<&str, Fingerprint>, restored: &BTreeMap<&str, Fingerpr
     let mut differ = Vec::new();
     for (table, (rows, hash)) in cut {
         let same = restored.get(table) == Some(&(*rows, *hash));
-        say(&format!("  {table:<9} {rows:>9} rows  hash {hash:032x}  {}", if same { "as at the cut" } else { "DIFFERS" }));
+        say(&format!(
+            "  {table:<9} {rows:>9} rows  hash {hash:032x}  {}",
+            if same { "as at the cut" } else { "DIFFERS" }
+        ));
         if !same {
             differ.push(*table);
         }
@@ -188,7 +194,9 @@ fn farewell(place: &Place) {
     say("  mariadb -h 127.0.0.1 -P 9030 -u root tpch");
     say("    SHOW SNAPSHOT ON demo_repo;");
     say("    DELETE FROM orders WHERE o_orderkey > 0;");
-    say("    RESTORE SNAPSHOT tpch.second FROM demo_repo ON (orders) PROPERTIES ('backup_timestamp' = '<from SHOW SNAPSHOT>');");
+    say(
+        "    RESTORE SNAPSHOT tpch.second FROM demo_repo ON (orders) PROPERTIES ('backup_timestamp' = '<from SHOW SNAPSHOT>');",
+    );
     say("    SHOW RESTORE FROM tpch;");
 }
 

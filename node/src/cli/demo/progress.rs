@@ -5,8 +5,8 @@ use super::sql::Sql;
 use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use env::rt::Duration;
-use indicatif::{ProgressBar, ProgressStyle};
 use env::rt::time::Instant;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// What a finished job moved.
 pub(super) struct Totals {
@@ -16,7 +16,8 @@ pub(super) struct Totals {
     pub(super) sent: u64,
 }
 
-const BAR: &str = "  {prefix:<8} {msg:<15} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {eta} left";
+const BAR: &str =
+    "  {prefix:<8} {msg:<15} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}, {eta} left";
 
 /// Shows the job of database `tpch` until it ends; an error when it does not end FINISHED. On a terminal a bar moves,
 /// elsewhere one line tells the end.

@@ -1,8 +1,8 @@
 //! Statements on the embedded engine, as a client would send them.
 
+use crate::cli::grid::Column;
 use crate::cli::shell::local::Embedded;
 use crate::cli::shell::{Finished, Sink};
-use crate::cli::grid::Column;
 use crate::engine::Engine;
 use anyhow::{Context, Result};
 use env::rt::CancellationToken;

@@ -50,10 +50,11 @@ impl Embedded {
             last = match outcome {
                 Outcome::Done { affected, info } => Finished { affected: Some(affected), info },
                 Outcome::Rows(mut result) => {
-                    let columns = result.schema.fields().iter().map(|field| Column {
-                        name: field.name().clone(),
-                        numeric: is_numeric(field.data_type()),
-                    });
+                    let columns = result
+                        .schema
+                        .fields()
+                        .iter()
+                        .map(|field| Column { name: field.name().clone(), numeric: is_numeric(field.data_type()) });
                     sink.columns(columns.collect())?;
                     while let Some(batch) = result.batches.next().await {
                         let batch = batch.map_err(told)?;

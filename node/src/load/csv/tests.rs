@@ -60,11 +60,7 @@ fn enclosed_fields_keep_separators_and_doubled_marks() {
         &quoted,
         2,
         "\"a,b\",\"say \"\"hi\"\"\"\n\"line\nbreak\",\"\\\"x\\\\\"\n\"\",\"\\N\"",
-        &[
-            &[Some("a,b"), Some("say \"hi\"")],
-            &[Some("line\nbreak"), Some("\"x\\")],
-            &[Some(""), Some("N")],
-        ],
+        &[&[Some("a,b"), Some("say \"hi\"")], &[Some("line\nbreak"), Some("\"x\\")], &[Some(""), Some("N")]],
     );
 }
 
@@ -98,9 +94,10 @@ fn bad_rows_are_left_out_and_told() {
 
 #[test]
 fn many_rows_come_in_batches() {
-    let text: String = (0..20_000).map(|row| format!("{row},x\n")).collect();
+    let text = (0..20_000).map(|row| format!("{row},x")).collect::<Vec<_>>().join("\n");
     let mut batches = Batches::new(format(), &["a".to_owned(), "b".to_owned()]);
-    let mut sizes: Vec<usize> = batches.feed(text.as_bytes(), false).unwrap().iter().map(RecordBatch::num_rows).collect();
+    let mut sizes: Vec<usize> =
+        batches.feed(text.as_bytes(), false).unwrap().iter().map(RecordBatch::num_rows).collect();
     sizes.extend(batches.feed(b"", true).unwrap().iter().map(RecordBatch::num_rows));
     assert_eq!(sizes, [8192, 8192, 3616]);
     assert_eq!(batches.total, 20_000);

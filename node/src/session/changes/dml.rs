@@ -11,9 +11,7 @@ use crate::load::{CommitError, Load, let_in, values};
 use crate::query::{Planned, Planner, Selection, TabletTable, old_value, table_factor, unknown_column};
 use crate::result::Outcome;
 use crate::session::{Context, Session};
-use crate::sql::{
-    AssignedValue, CreateTableAs, Delete, Explain, Insert, InsertSource, ObjectName, Statement, Update,
-};
+use crate::sql::{AssignedValue, CreateTableAs, Delete, Explain, Insert, InsertSource, ObjectName, Statement, Update};
 use arrow::array::{Array, AsArray, RecordBatch, UInt32Array};
 use arrow::compute::take_record_batch;
 use arrow::datatypes::{Int64Type, UInt64Type};
@@ -55,7 +53,7 @@ impl Session {
             }
             Statement::CreateTableAs(create) => {
                 let (engine, context, create) = (self.engine.clone(), self.context(), create.clone());
-                let work = |stop| async move { run_create_as(&engine, &context, &create, stop).await };
+                let work = |stop| async move { Box::pin(run_create_as(&engine, &context, &create, stop)).await };
                 self.engine.gate().run(&stop, work).await
             }
             other => Err(EngineError::internal(format!("{} is no statement about rows", other.verb()))),
@@ -130,7 +128,7 @@ async fn run_create_as(
         properties: BTreeMap::new(),
         source: InsertSource::Query(create.query.clone()),
     };
-    match super::run_insert(engine, context, &insert, stop).await {
+    match Box::pin(super::run_insert(engine, context, &insert, stop)).await {
         Ok(done) => Ok(done),
         Err(failed) => {
             // The statement makes a table with rows or nothing.
@@ -281,9 +279,12 @@ async fn update_once(
         };
         new_values.insert(at, value);
     }
-    let columns = views.schema.columns().iter().enumerate().map(|(at, column)| {
-        new_values.remove(&at).unwrap_or_else(|| old_value(&selection.name, &column.name))
-    });
+    let columns = views
+        .schema
+        .columns()
+        .iter()
+        .enumerate()
+        .map(|(at, column)| new_values.remove(&at).unwrap_or_else(|| old_value(&selection.name, &column.name)));
     let columns: Vec<ast::Expr> = columns.collect();
     let all = target_columns(record, None)?;
     let (planned, _) = engine.planner().plan_change(context, &views, &selection, columns).await?;
