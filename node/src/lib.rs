@@ -6,6 +6,8 @@
 //!
 //! Query engine and doors are left out under `--cfg madsim`: the simulator drives engines with statements of its own.
 
+#![cfg_attr(madsim, expect(dead_code, reason = "what only queries and doors use"))]
+
 #[cfg(not(madsim))]
 pub mod cli;
 mod ddl;

@@ -44,8 +44,8 @@ use datafusion::prelude::SessionConfig;
 use datafusion::sql::parser::Statement as PlannedStatement;
 use env::disk::Disk;
 use env::rt::CancellationToken;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{FutureExt, StreamExt};
 use reader::{Footers, SegmentReaders};
 use rewrite::{OwnTable, Rewritten};
 use sqlparser::ast;
@@ -217,9 +217,13 @@ impl Planner {
             tables.add(rewrite::OWN, name, table);
         }
         state.register_catalog_list(tables.catalogs()?);
-        let logical = state.statement_to_plan(planned).await.map_err(errors::engine)?;
-        let logical = state.optimize(&logical).map_err(errors::engine)?;
-        let physical = state.query_planner().create_physical_plan(&logical, &state).await.map_err(errors::engine)?;
+        let planning = async {
+            let logical = state.statement_to_plan(planned).await?;
+            let logical = state.optimize(&logical)?;
+            let physical = state.query_planner().create_physical_plan(&logical, &state).await?;
+            Ok((logical, physical))
+        };
+        let (logical, physical) = unwinding(planning).await?.map_err(errors::engine)?;
         let shown = names::shown(&physical.schema(), &rewritten.names);
         Ok(Planned { held, state, logical, physical, shown })
     }
@@ -340,7 +344,10 @@ impl Planned {
             let mut running = running?;
             let next = env::select! {
                 () = stop.cancelled() => Some(Err(EngineError::interrupted())),
-                next = running.stream.next() => next.map(|batch| batch.map_err(errors::engine)),
+                next = unwinding(running.stream.next()) => match next {
+                    Ok(next) => next.map(|batch| batch.map_err(errors::engine)),
+                    Err(failed) => Some(Err(failed)),
+                },
             };
             match next? {
                 Ok(batch) => Some((Ok(batch), (Some(running), stop))),
@@ -349,6 +356,15 @@ impl Planned {
         });
         Ok(rows.boxed())
     }
+}
+
+/// A mistake in the query engine ends one query, not the client's connection.
+async fn unwinding<F: Future>(work: F) -> Result<F::Output, EngineError> {
+    let done = std::panic::AssertUnwindSafe(work).catch_unwind().await;
+    done.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        EngineError::internal(format!("the query engine failed: {}", text.unwrap_or("no reason was given")))
+    })
 }
 
 /// A query that runs, with what it reads.
