@@ -13,6 +13,7 @@ use catalog::records::job::JobRecord;
 use catalog::{At, Catalog, keys};
 use env::ids::NodeId;
 use env::rt::{self, CancellationToken, Duration, JoinSet};
+use parking_lot::Mutex;
 use std::sync::Arc;
 
 /// Where the cluster's own id is kept.
@@ -43,7 +44,15 @@ impl Service {
         options: Options,
     ) -> Result<(Jobs, Self)> {
         let cluster = cluster_id(&catalog).await?;
-        let shared = Arc::new(Shared { catalog, repositories, node, cluster, options, live: Live::default() });
+        let shared = Arc::new(Shared {
+            catalog,
+            repositories,
+            node,
+            cluster,
+            options,
+            live: Live::default(),
+            recovered: Mutex::default(),
+        });
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
         let of_node = Arc::new(agent::Node::new(Arc::clone(&shared), source));

@@ -3,7 +3,7 @@
 
 use super::driver::Outcome;
 use super::{backup, restore};
-use crate::error::{Error, ErrorKind, Result, explain};
+use crate::error::{ErrorKind, Result, explain};
 use crate::jobs::Shared;
 use crate::journal::{self, Mirror};
 use crate::state::Event;
@@ -26,7 +26,8 @@ pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Ou
         let hidden = restore::hidden_keys(shared, job).await?;
         journal::delete_keys(&shared.catalog, &hidden).await?;
     }
-    end_session(shared, job).await?;
+    leave_repository(shared, job).await?;
+    shared.recovered.lock().remove(&job.id);
     // Last: hidden records are found through the table tasks.
     journal::delete_tasks(&shared.catalog, job.id, |_| true).await?;
     shared.live.forget(job.id);
@@ -41,9 +42,9 @@ async fn agents_done(shared: &Shared, job: &JobRecord) -> Result<()> {
     Ok(())
 }
 
-/// Closes the job's session, and removes what a BACKUP without a snapshot has uploaded.
-async fn end_session(shared: &Shared, job: &JobRecord) -> Result<()> {
-    match try_end_session(shared, job).await {
+/// Ends what the job has in its repository, as long as there is hope that the repository answers.
+async fn leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
+    match try_leave_repository(shared, job).await {
         Ok(()) => Ok(()),
         Err(failed) if !failed.is_transient() || out_of_patience(shared, job) => {
             let reason = explain(&failed);
@@ -54,36 +55,39 @@ async fn end_session(shared: &Shared, job: &JobRecord) -> Result<()> {
     }
 }
 
-async fn try_end_session(shared: &Shared, job: &JobRecord) -> Result<()> {
-    let reading = match &job.work {
-        JobWork::Backup { progress: BackupState::Cancelled { session: Some(_), .. } } => None,
-        JobWork::Backup { .. } => return Ok(()),
-        JobWork::Restore { .. } => match restore::journaled_plan(job)?.and_then(|plan| plan.session.as_deref()) {
-            Some(session) => Some(session),
-            None => return Ok(()),
-        },
+/// Closes the job's session and removes what a BACKUP without a snapshot has uploaded; after a crash, also whatever an
+/// interrupted call has left unfinished.
+async fn try_leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
+    let recovered = shared.recovered.lock().contains(&job.id);
+    let (reading, writing) = match &job.work {
+        JobWork::Backup { progress: BackupState::Cancelled { session, .. } } => (None, session.is_some()),
+        JobWork::Backup { .. } => (None, false),
+        JobWork::Restore { .. } => (restore::journaled_plan(job)?.and_then(|plan| plan.session.as_deref()), false),
     };
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
-    let ended = match reading {
-        Some(session) => match restore::resume(shared, job, &repository, session).await {
-            Ok(session) => session.close().await.map_err(Error::from),
-            Err(failed) => Err(failed),
-        },
-        None => match backup::resume(shared, job, &repository).await {
-            Ok(session) => session.abort().await.map_err(Error::from),
-            Err(failed) => Err(failed),
-        },
-    };
-    match ended {
-        // Ended by an earlier attempt, which may not have come to removing what was uploaded.
-        Err(failed) if failed.kind() == ErrorKind::Fenced => {
-            if reading.is_none() {
-                repository.sweep(repository.sweep_plan().await?).await?;
-            }
-            Ok(())
-        }
-        ended => ended,
+    if reading.is_none() && !writing && !recovered {
+        return Ok(());
     }
+    let (record, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let mut sweep = recovered;
+    if let Some(session) = reading {
+        match restore::resume(shared, job, &repository, session).await {
+            Ok(session) => session.close().await?,
+            Err(failed) if failed.kind() == ErrorKind::Fenced => {}
+            Err(failed) => return Err(failed),
+        }
+    } else if writing {
+        match backup::resume(shared, job, &repository).await {
+            Ok(session) => session.abort().await?,
+            // Ended by an earlier attempt, which may not have come to removing what was uploaded.
+            Err(failed) if failed.kind() == ErrorKind::Fenced => sweep = true,
+            Err(failed) => return Err(failed),
+        }
+    }
+    if sweep && !record.read_only {
+        let swept = repository.sweep(repository.sweep_plan().await?).await?;
+        tracing::info!(job = %job.id, objects = swept.objects, bytes = swept.bytes, "removed what was left unfinished");
+    }
+    Ok(())
 }
 
 fn out_of_patience(shared: &Shared, job: &JobRecord) -> bool {

@@ -29,6 +29,8 @@ const TRIM_EVERY: Duration = Duration::from_mins(1);
 /// Runs until `stop`: a driver for each job that is not done with, and the trimming of history.
 pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<()> {
     let mut jobs = Mirror::<JobRecord>::open(&shared.catalog, keys::JOBS).await?;
+    let unfinished = jobs.records().values().filter(|job| !job.is_cleaned());
+    *shared.recovered.lock() = unfinished.map(|job| job.id).collect();
     let mut drivers: JoinSet<JobId> = JoinSet::new();
     let mut driven = BTreeSet::new();
     let mut trim = rt::time::interval(TRIM_EVERY);

@@ -16,6 +16,8 @@ use catalog::{At, Catalog, Record, Stored, keys};
 use env::ids::{DatabaseId, JobId, NodeId, RepositoryId};
 use env::rt::time::unix_millis;
 use env::rt::{self, Duration};
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How long a CANCEL waits for what it cannot decide by itself.
@@ -34,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) cluster: String,
     pub(crate) options: Options,
     pub(crate) live: Live,
+    /// Jobs that an earlier process has begun: what that one had under way when it ended lies about unfinished.
+    pub(crate) recovered: Mutex<BTreeSet<JobId>>,
 }
 
 impl Shared {

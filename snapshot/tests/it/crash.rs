@@ -138,3 +138,31 @@ async fn jobs_end_after_a_power_cut_at_any_write() {
         world.nothing_is_left().await;
     }
 }
+
+/// Power is lost at the n-th change of the repository's disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_ends_after_a_power_cut_at_any_write_of_the_repository() {
+    let template = World::open(&Disks::new()).await;
+    let shop = shop(&template).await;
+    let cut = template.contents(shop).await;
+    let template = template.close().await;
+    for seed in 1..=30u64 {
+        let disks = template.copy();
+        let world = World::open(&disks).await;
+        disks.repository.cut_after(seed * 3, seed);
+        let submitted = world.jobs.submit_backup(backup_of(shop, "label")).await;
+        if let Ok(id) = &submitted {
+            while disks.repository.list("").is_ok() && world.jobs.wait(*id, Duration::from_millis(20)).await.is_err() {}
+        }
+        let world = World::open(&world.crash(seed)).await;
+        for job in world.all_jobs().await {
+            let job = world.end(job.id).await;
+            assert_eq!(job.state_name(), "FINISHED", "seed {seed}: {}", job.status);
+        }
+        world.nothing_is_left().await;
+        if submitted.is_ok() {
+            assert_eq!(world.restore("label", Some("copy"), Objects::All).await.state_name(), "FINISHED");
+            assert_eq!(world.contents(world.database("copy").await).await, cut, "seed {seed}");
+        }
+    }
+}
