@@ -3,7 +3,7 @@
 use super::ranges::Partition;
 use super::spec::{self, TableSpec};
 use super::{ATTEMPTS, Ddl, QualifiedName, is_certain, too_often};
-use crate::error::EngineError;
+use crate::error::{EngineError, ErrorKind, codes};
 use crate::load::let_in;
 use crate::sql::{CreateTable, Properties};
 use catalog::records::{
@@ -206,7 +206,12 @@ impl Ddl {
             let database = self.catalog.database(&name.database, at).await?;
             let database = database.ok_or_else(|| EngineError::unknown_database(&name.database))?;
             let Some(table) = self.catalog.table(database.id, &name.name, at).await? else {
-                return if if_exists { Ok(()) } else { Err(EngineError::unknown_table(&name.database, &name.name)) };
+                return if if_exists {
+                    Ok(())
+                } else {
+                    let message = format!("Unknown table '{}.{}'", name.database, name.name);
+                    Err(EngineError::new(codes::UNKNOWN_TABLE, ErrorKind::NotFound, message))
+                };
             };
             let_in(&table, &name.database)?;
             let (change, removed) = self.drop_table_in(self.catalog.change(), &table, at, force, unix_millis()).await?;

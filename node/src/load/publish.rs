@@ -6,7 +6,7 @@ use env::rt::Duration;
 use env::rt::sync::Notify;
 use env::rt::time::{Instant, timeout, timeout_at};
 use std::sync::Arc;
-use tablet::{ErrorKind, TabletStore};
+use tablet::{ErrorKind, StoreError, TabletStore};
 
 /// How long a statement waits for its own load to become visible. After that it says so; publishing goes on.
 const VISIBLE_WITHIN: Duration = Duration::from_mins(1);
@@ -72,6 +72,10 @@ impl Publisher {
                     if versions.is_empty() {
                         return true;
                     }
+                }
+                Err(tablet::Error::Store(failed @ (StoreError::Latched(_) | StoreError::Closed))) => {
+                    tracing::error!(%load, error = %failed, "a committed load is published when the node starts again");
+                    return false;
                 }
                 Err(failed) => {
                     failures = failures.saturating_add(1);

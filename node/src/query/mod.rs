@@ -18,6 +18,7 @@ mod prune;
 mod reader;
 mod rewrite;
 mod rewrite_functions;
+mod yielding;
 
 pub(crate) use change::{Selection, old_value, table_factor};
 pub(crate) use provider::TabletTable;
@@ -126,9 +127,12 @@ impl Planner {
         "nulls_min".clone_into(&mut options.sql_parser.default_null_ordering);
         options.sql_parser.dialect = datafusion::common::config::Dialect::MySQL;
         options.execution.parquet.schema_force_view_types = false;
-        let state =
-            SessionStateBuilder::new().with_config(config).with_runtime_env(runtime).with_default_features().build();
-        let mut state = state;
+        let mut state = SessionStateBuilder::new()
+            .with_config(config)
+            .with_runtime_env(runtime)
+            .with_default_features()
+            .with_physical_optimizer_rule(Arc::new(yielding::CountMultiplied))
+            .build();
         operators::register(&mut state).map_err(errors::engine)?;
         let readers = SegmentReaders { disk, footers: Arc::new(Footers::default()) };
         Ok(Self { views, readers, base: Arc::new(state) })

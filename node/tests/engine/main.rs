@@ -20,6 +20,7 @@ mod ddl;
 mod files;
 mod jobs;
 mod loads;
+mod power;
 mod queries;
 mod show;
 mod types;
