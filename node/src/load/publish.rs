@@ -3,8 +3,8 @@
 use crate::engine::gate::Gate;
 use env::ids::{LoadId, TabletId, Version};
 use env::rt::Duration;
-use env::rt::sync::Notify;
-use env::rt::time::{Instant, timeout, timeout_at};
+use env::rt::sync::{Notify, oneshot};
+use env::rt::time::timeout;
 use std::sync::Arc;
 use tablet::{ErrorKind, StoreError, TabletStore};
 
@@ -13,6 +13,12 @@ const VISIBLE_WITHIN: Duration = Duration::from_mins(1);
 
 /// How long to wait before looking again when nobody says that something was published.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// After so many failures in a row the statement waits no longer.
+const FAILURES_TOLD: u32 = 5;
+
+/// How long a closing engine goes on publishing.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Publishes loads.
 #[derive(Debug)]
@@ -38,21 +44,32 @@ impl Publisher {
             return true;
         }
         let (publisher, stop) = (Arc::clone(self), gate.stop().clone());
+        let (trouble, troubled) = oneshot::channel();
         let task = gate.spawn(async move {
             env::select! {
-                done = publisher.until_published(load, versions) => done,
+                done = publisher.until_published(load, versions, trouble) => done,
                 // What is not published when the engine closes is when it opens.
                 () = async {
                     stop.cancelled().await;
-                    env::rt::time::sleep(Duration::from_secs(5)).await;
+                    env::rt::time::sleep(CLOSING_PATIENCE).await;
                 } => false,
             }
         });
-        let deadline = Instant::now() + VISIBLE_WITHIN;
-        matches!(timeout_at(deadline, task).await, Ok(Ok(true)))
+        env::select! {
+            done = task => matches!(done, Ok(true)),
+            Ok(()) = troubled => false,
+            () = env::rt::time::sleep(VISIBLE_WITHIN) => false,
+        }
     }
 
-    async fn until_published(&self, load: LoadId, mut versions: Vec<(TabletId, Version)>) -> bool {
+    /// `trouble` is told when it does not work again and again; it is tried on all the same.
+    async fn until_published(
+        &self,
+        load: LoadId,
+        mut versions: Vec<(TabletId, Version)>,
+        trouble: oneshot::Sender<()>,
+    ) -> bool {
+        let mut trouble = Some(trouble);
         let mut failures: u32 = 0;
         loop {
             let mut published = std::pin::pin!(self.published.notified());
@@ -68,9 +85,14 @@ impl Publisher {
                 }
                 Err(failed) if failed.kind() == ErrorKind::NotFound => {
                     // Tables may be dropped in the meantime, and their tablets with them.
+                    let before = versions.len();
                     versions.retain(|(tablet, _)| self.store.current_version(*tablet).is_ok());
                     if versions.is_empty() {
                         return true;
+                    }
+                    if versions.len() == before {
+                        tracing::error!(%load, error = %failed, "a committed load is published when the node starts again");
+                        return false;
                     }
                 }
                 Err(tablet::Error::Store(failed @ (StoreError::Latched(_) | StoreError::Closed))) => {
@@ -80,8 +102,11 @@ impl Publisher {
                 Err(failed) => {
                     failures = failures.saturating_add(1);
                     tracing::error!(%load, error = %failed, "a committed load cannot be published yet");
-                    if failures >= 100 {
-                        return false;
+                    if failures >= FAILURES_TOLD
+                        && let Some(trouble) = trouble.take()
+                    {
+                        // Nobody may be waiting any more, which is fine.
+                        trouble.send(()).unwrap_or_default();
                     }
                     env::rt::time::sleep(LOOK_AGAIN.saturating_mul(failures.min(50))).await;
                 }
