@@ -16,7 +16,9 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use spec::{show_create, table_from_query};
+pub(crate) use spec::show_create;
+#[cfg(not(madsim))]
+pub(crate) use spec::table_from_query;
 
 use crate::engine::directory::Directory;
 use crate::error::{EngineError, ErrorKind};

@@ -38,7 +38,11 @@ impl Loader {
             match by_id.remove(&load) {
                 Some(record) => match &record.state {
                     LoadState::Committed { versions } => {
-                        committed.push(Committed { load, versions: versions.clone(), lost: missing(&record, &prepared) });
+                        committed.push(Committed {
+                            load,
+                            versions: versions.clone(),
+                            lost: missing(&record, &prepared),
+                        });
                     }
                     LoadState::Preparing => self.give_up(&record).await?,
                     LoadState::Aborted { .. } => self.store.abort(load).await?,

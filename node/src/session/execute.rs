@@ -27,7 +27,7 @@ impl Session {
                 Ok(Outcome::ok())
             }
             Statement::Set(items) => {
-                self.set(items).await?;
+                Box::pin(self.set(items)).await?;
                 Ok(Outcome::ok())
             }
             // Every statement is a transaction of its own.
@@ -40,12 +40,14 @@ impl Session {
             | Statement::Insert(_)
             | Statement::Update(_)
             | Statement::Delete(_)
-            | Statement::CreateTableAs(_) => self.rows(statement, stop).await,
+            | Statement::CreateTableAs(_) => Box::pin(self.rows(statement, stop)).await,
             Statement::Describe { table, column } => {
                 let name = self.qualified(table)?;
                 show::describe(&self.engine, &name, column.as_deref()).await.map(Outcome::Rows)
             }
-            Statement::Show(wanted) => show::show(&self.engine, &self.context(), wanted).await.map(Outcome::Rows),
+            Statement::Show(wanted) => {
+                Box::pin(show::show(&self.engine, &self.context(), wanted)).await.map(Outcome::Rows)
+            }
             Statement::CreateRepository(_)
             | Statement::DropRepository { .. }
             | Statement::Backup(_)

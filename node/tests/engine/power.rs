@@ -41,7 +41,9 @@ fn client(engine: &Engine) -> Client {
 async fn contents(engine: &Engine) -> Vec<String> {
     let mut client = client(engine);
     let mut all = client.lines("SHOW TABLES FROM d").await;
-    all.extend(client.lines("SELECT table_name, partition_name FROM information_schema.partitions ORDER BY 1, 2").await);
+    all.extend(
+        client.lines("SELECT table_name, partition_name FROM information_schema.partitions ORDER BY 1, 2").await,
+    );
     all.extend(client.lines("SELECT 't', k, v FROM d.t ORDER BY k, v").await);
     all.extend(client.lines("SELECT 'p', k, v FROM d.p ORDER BY k, v").await);
     all
