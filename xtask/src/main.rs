@@ -12,7 +12,7 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
-  test             lint, test unit and sim: what has to pass before a change lands
+  test             lint, test unit, sim and test clients: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
   test clients     the stock mariadb client and PyMySQL against a server (skipped, with a word, where they are absent)
   lint             formatting, clippy (what is denied fails), rules about the dependency graph
@@ -39,7 +39,8 @@ fn dispatch(words: &[&str]) -> Result<()> {
         ["test"] => {
             checks::lint()?;
             checks::unit()?;
-            run::simulate(&[])
+            run::simulate(&[])?;
+            clients::test()
         }
         ["test", "unit"] => checks::unit(),
         ["test", "clients"] => clients::test(),
