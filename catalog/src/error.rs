@@ -1,5 +1,7 @@
 //! What can go wrong, grouped by what the caller must do about it.
 
+pub use env::ErrorKind;
+
 use crate::store::Revision;
 use std::fmt;
 use std::io;
@@ -7,42 +9,6 @@ use std::sync::Arc;
 
 /// The result of catalog calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What the caller must do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request itself is wrong; the same request will never succeed.
-    Invalid,
-    /// Something named does not exist.
-    NotFound,
-    /// Something named exists already.
-    AlreadyExists,
-    /// What was read has changed since: read again and retry.
-    Conflict,
-    /// Somebody else is at it: wait and retry.
-    Busy,
-    /// Not allowed.
-    Denied,
-    /// Another owner took over: stop.
-    Fenced,
-    /// Not reachable now: retry later.
-    Unavailable,
-    /// It may or may not have happened: read to find out.
-    Indeterminate,
-    /// Stored bytes are wrong: a person must look.
-    Corrupt,
-    /// No space left.
-    Full,
-    /// Stopped because the caller wanted so.
-    Cancelled,
-    /// Took too long.
-    TimedOut,
-    /// This build cannot do it.
-    Unsupported,
-    /// A bug.
-    Internal,
-}
 
 /// A key as a guard expected it or as it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

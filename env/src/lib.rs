@@ -4,8 +4,8 @@
 //! runtime ([`rt`]), clocks and randomness ([`rt::time`], [`rand`]), and the file system ([`disk`]). No other
 //! crate asks whether `--cfg madsim` is set to choose between them; the same logic runs on both.
 //!
-//! It also holds the ids that cross crates ([`ids`]), so that a tablet's number has one type from the catalog
-//! down to a file name, and the named places where a test can stop a process ([`pause`]).
+//! It also holds what crosses crates: ids ([`ids`]), so that a tablet's number has one type from the catalog down to a file
+//! name, the kinds of errors ([`ErrorKind`]), and the named places where a test can stop a process ([`pause`]).
 //!
 //! ```
 //! use env::disk::{self, Disk, MemDisk};
@@ -19,6 +19,9 @@
 
 pub mod disk;
 pub mod ids;
+mod kind;
 pub mod pause;
 pub mod rand;
 pub mod rt;
+
+pub use kind::ErrorKind;

@@ -1,41 +1,8 @@
 //! The error that a client sees: MySQL's number and SQLSTATE, a message, and the kind of action it asks for.
 
-use std::fmt;
+pub use env::ErrorKind;
 
-/// What the receiver of an error can do about it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The request is wrong; change it.
-    Invalid,
-    /// Something that the request names does not exist.
-    NotFound,
-    /// The name is taken.
-    AlreadyExists,
-    /// Something changed meanwhile; try again.
-    Conflict,
-    /// Somebody else is at it; try again later.
-    Busy,
-    /// Not allowed.
-    Denied,
-    /// A successor took over.
-    Fenced,
-    /// A part that is needed does not answer; try again.
-    Unavailable,
-    /// May have happened, may not have; look before trying again.
-    Indeterminate,
-    /// Stored bytes are not what was written.
-    Corrupt,
-    /// No space left.
-    Full,
-    /// Stopped on request.
-    Cancelled,
-    /// Took too long.
-    TimedOut,
-    /// Tabularium does not do this.
-    Unsupported,
-    /// A fault of Tabularium itself.
-    Internal,
-}
+use std::fmt;
 
 /// MySQL's error numbers that Tabularium uses.
 pub mod codes {

@@ -1,5 +1,7 @@
 //! What can go wrong, grouped by what the caller has to do about it.
 
+pub use env::ErrorKind;
+
 use crate::manifest::SnapshotSummary;
 use crate::names::{Generation, SessionId};
 use std::error::Error as StdError;
@@ -10,41 +12,6 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Any error from somewhere below, kept as the cause.
 pub type Source = Box<dyn StdError + Send + Sync>;
-
-/// What the caller has to do about an [`Error`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The request makes no sense; change it.
-    Invalid,
-    /// What was asked for does not exist.
-    NotFound,
-    /// The name is taken.
-    AlreadyExists,
-    /// Somebody else was faster, many times; try again.
-    Conflict,
-    /// A limit is reached; try again when others have ended.
-    Busy,
-    /// The store refuses; credentials or permissions must change.
-    Denied,
-    /// The session was ended by somebody else; begin a new one.
-    Fenced,
-    /// The store does not answer; try again.
-    Unavailable,
-    /// The change may have happened; ask before doing it again.
-    Indeterminate,
-    /// What is stored is not what was written.
-    Corrupt,
-    /// No space is left.
-    Full,
-    /// The caller's token said stop.
-    Cancelled,
-    /// It took too long.
-    TimedOut,
-    /// This version cannot do it.
-    Unsupported,
-    /// A fault in this program.
-    Internal,
-}
 
 /// What stored bytes should have been, and what they are.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

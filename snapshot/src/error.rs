@@ -1,5 +1,7 @@
 //! What can go wrong, grouped by what the caller must do about it.
 
+pub use env::ErrorKind;
+
 use crate::plan::Conflicts;
 use crate::request::PropertyProblems;
 use catalog::records::job::{JobKind, StatusCode};
@@ -7,42 +9,6 @@ use env::ids::JobId;
 
 /// The result of this crate's calls.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// What the caller must do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum ErrorKind {
-    /// The request is wrong; change it.
-    Invalid,
-    /// What it names does not exist.
-    NotFound,
-    /// What it would make exists already.
-    AlreadyExists,
-    /// Somebody was faster: read again and retry.
-    Conflict,
-    /// Somebody else is at it: wait and retry.
-    Busy,
-    /// Not allowed.
-    Denied,
-    /// Somebody else took over for good.
-    Fenced,
-    /// Not reachable now: retry later.
-    Unavailable,
-    /// It may or may not have happened: look before doing it again.
-    Indeterminate,
-    /// Stored bytes are not what was written.
-    Corrupt,
-    /// No space left.
-    Full,
-    /// Somebody asked to stop.
-    Cancelled,
-    /// It took longer than was allowed.
-    TimedOut,
-    /// A thing that Tabularium does not do.
-    Unsupported,
-    /// A mistake in Tabularium itself.
-    Internal,
-}
 
 /// Everything that a call of this crate can fail with.
 #[derive(Debug, thiserror::Error)]
@@ -209,34 +175,6 @@ fn other_runs(others: &[String]) -> String {
     }
 }
 
-macro_rules! same_kind {
-    ($function:ident, $theirs:path $(, $open:pat)?) => {
-        fn $function(kind: $theirs) -> ErrorKind {
-            use $theirs as Theirs;
-            match kind {
-                Theirs::Invalid => ErrorKind::Invalid,
-                Theirs::NotFound => ErrorKind::NotFound,
-                Theirs::AlreadyExists => ErrorKind::AlreadyExists,
-                Theirs::Conflict => ErrorKind::Conflict,
-                Theirs::Busy => ErrorKind::Busy,
-                Theirs::Denied => ErrorKind::Denied,
-                Theirs::Fenced => ErrorKind::Fenced,
-                Theirs::Unavailable => ErrorKind::Unavailable,
-                Theirs::Indeterminate => ErrorKind::Indeterminate,
-                Theirs::Corrupt => ErrorKind::Corrupt,
-                Theirs::Full => ErrorKind::Full,
-                Theirs::Cancelled => ErrorKind::Cancelled,
-                Theirs::TimedOut => ErrorKind::TimedOut,
-                Theirs::Unsupported => ErrorKind::Unsupported,
-                Theirs::Internal $(| $open)? => ErrorKind::Internal,
-            }
-        }
-    };
-}
-same_kind!(catalog_kind, catalog::ErrorKind, _);
-same_kind!(repository_kind, repository::ErrorKind);
-same_kind!(tablet_kind, tablet::ErrorKind);
-
 /// An error with its causes, as one line: an error of a lower layer often says what failed, and its cause says why.
 pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
@@ -256,9 +194,9 @@ impl Error {
     /// What the caller must do.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Catalog(error) => catalog_kind(error.kind()),
-            Self::Repository(error) => repository_kind(error.kind()),
-            Self::Tablet(error) => tablet_kind(error.kind()),
+            Self::Catalog(error) => error.kind(),
+            Self::Repository(error) => error.kind(),
+            Self::Tablet(error) => error.kind(),
             Self::Properties(_) | Self::Plan(_) | Self::OtherDatabase { .. } | Self::NotCancellable { .. } => {
                 ErrorKind::Invalid
             }

@@ -1,5 +1,7 @@
 //! The crate's error: what went wrong, precisely, and [`ErrorKind`]: what the caller can do about it.
 
+pub use env::ErrorKind;
+
 use crate::batch::RowError;
 use crate::datum::ValueError;
 use crate::route::RouteError;
@@ -9,41 +11,6 @@ use crate::types::TypeError;
 use arrow::error::ArrowError;
 use std::io;
 use thiserror::Error as ThisError;
-
-/// Errors grouped by the action they ask for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// The request is wrong; change it.
-    Invalid,
-    /// What it names does not exist.
-    NotFound,
-    /// What it would make exists already.
-    AlreadyExists,
-    /// Somebody was faster; read again and retry.
-    Conflict,
-    /// Somebody else is at it; try later.
-    Busy,
-    /// Not allowed.
-    Denied,
-    /// Somebody else took over for good.
-    Fenced,
-    /// The outside world did not answer; retry.
-    Unavailable,
-    /// It may have happened or not; look before doing it again.
-    Indeterminate,
-    /// Stored bytes are not what was written.
-    Corrupt,
-    /// No space left.
-    Full,
-    /// Somebody asked to stop.
-    Cancelled,
-    /// It took longer than was allowed.
-    TimedOut,
-    /// A thing that Tabularium does not do.
-    Unsupported,
-    /// A mistake in Tabularium itself.
-    Internal,
-}
 
 /// What can go wrong in this crate.
 #[derive(Debug, ThisError)]

@@ -2,35 +2,6 @@
 
 use crate::error::{EngineError, ErrorKind, codes};
 
-macro_rules! same_kind {
-    ($name:ident, $theirs:path) => {
-        fn $name(kind: $theirs) -> ErrorKind {
-            use $theirs as Theirs;
-            match kind {
-                Theirs::Invalid => ErrorKind::Invalid,
-                Theirs::NotFound => ErrorKind::NotFound,
-                Theirs::AlreadyExists => ErrorKind::AlreadyExists,
-                Theirs::Conflict => ErrorKind::Conflict,
-                Theirs::Busy => ErrorKind::Busy,
-                Theirs::Denied => ErrorKind::Denied,
-                Theirs::Fenced => ErrorKind::Fenced,
-                Theirs::Unavailable => ErrorKind::Unavailable,
-                Theirs::Indeterminate => ErrorKind::Indeterminate,
-                Theirs::Corrupt => ErrorKind::Corrupt,
-                Theirs::Full => ErrorKind::Full,
-                Theirs::Cancelled => ErrorKind::Cancelled,
-                Theirs::TimedOut => ErrorKind::TimedOut,
-                Theirs::Unsupported => ErrorKind::Unsupported,
-                _ => ErrorKind::Internal,
-            }
-        }
-    };
-}
-same_kind!(catalog_kind, catalog::ErrorKind);
-same_kind!(tablet_kind, tablet::ErrorKind);
-same_kind!(repository_kind, repository::ErrorKind);
-same_kind!(snapshot_kind, snapshot::ErrorKind);
-
 fn of_kind(kind: ErrorKind, message: String) -> EngineError {
     match kind {
         ErrorKind::Cancelled => EngineError::interrupted(),
@@ -53,31 +24,31 @@ fn of_kind(kind: ErrorKind, message: String) -> EngineError {
 
 impl From<catalog::Error> for EngineError {
     fn from(error: catalog::Error) -> Self {
-        of_kind(catalog_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
 impl From<tablet::Error> for EngineError {
     fn from(error: tablet::Error) -> Self {
-        of_kind(tablet_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
 impl From<tablet::TypeError> for EngineError {
     fn from(error: tablet::TypeError) -> Self {
-        of_kind(tablet_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
 impl From<tablet::SchemaError> for EngineError {
     fn from(error: tablet::SchemaError) -> Self {
-        of_kind(tablet_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
 impl From<repository::Error> for EngineError {
     fn from(error: repository::Error) -> Self {
-        of_kind(repository_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
@@ -86,7 +57,7 @@ impl From<snapshot::Error> for EngineError {
         if let snapshot::Error::UnknownDatabase(name) = &error {
             return Self::unknown_database(name);
         }
-        of_kind(snapshot_kind(error.kind()), error.to_string())
+        of_kind(error.kind(), error.to_string())
     }
 }
 
