@@ -17,48 +17,9 @@ use env::disk::RealDisk;
 use env::ids::{DatabaseId, RepositoryId};
 use env::rt::time::unix_millis;
 use repository::{Location, Repository};
+use snapshot::view::{BACKUP_COLUMNS, RESTORE_COLUMNS};
 use snapshot::{BackupRequest, JobKind, ObjectSpec, Objects, RestoreRequest, view};
 use std::sync::Arc;
-
-/// The columns of SHOW BACKUP, for when there is no job to show.
-const BACKUP_COLUMNS: [&str; 14] = [
-    "JobId",
-    "SnapshotName",
-    "DbName",
-    "State",
-    "BackupObjs",
-    "CreateTime",
-    "SnapshotFinishedTime",
-    "UploadFinishedTime",
-    "FinishedTime",
-    "UnfinishedTasks",
-    "Progress",
-    "TaskErrMsg",
-    "Status",
-    "Timeout",
-];
-
-/// The columns of SHOW RESTORE.
-const RESTORE_COLUMNS: [&str; 18] = [
-    "JobId",
-    "Label",
-    "Timestamp",
-    "DbName",
-    "State",
-    "AllowLoad",
-    "ReplicationNum",
-    "RestoreObjs",
-    "CreateTime",
-    "MetaPreparedTime",
-    "SnapshotFinishedTime",
-    "DownloadFinishedTime",
-    "FinishedTime",
-    "UnfinishedTasks",
-    "Progress",
-    "TaskErrMsg",
-    "Status",
-    "Timeout",
-];
 
 /// Executes a statement of the family.
 ///

@@ -47,6 +47,46 @@ pub struct TaskView {
     pub progress: TaskProgress,
 }
 
+/// The columns of SHOW BACKUP.
+pub const BACKUP_COLUMNS: [&str; 14] = [
+    "JobId",
+    "SnapshotName",
+    "DbName",
+    "State",
+    "BackupObjs",
+    "CreateTime",
+    "SnapshotFinishedTime",
+    "UploadFinishedTime",
+    "FinishedTime",
+    "UnfinishedTasks",
+    "Progress",
+    "TaskErrMsg",
+    "Status",
+    "Timeout",
+];
+
+/// The columns of SHOW RESTORE.
+pub const RESTORE_COLUMNS: [&str; 18] = [
+    "JobId",
+    "Label",
+    "Timestamp",
+    "DbName",
+    "State",
+    "AllowLoad",
+    "ReplicationNum",
+    "RestoreObjs",
+    "CreateTime",
+    "MetaPreparedTime",
+    "SnapshotFinishedTime",
+    "DownloadFinishedTime",
+    "FinishedTime",
+    "UnfinishedTasks",
+    "Progress",
+    "TaskErrMsg",
+    "Status",
+    "Timeout",
+];
+
 /// A job as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobView {
@@ -62,41 +102,48 @@ impl JobView {
         let job = &self.job;
         let text = |text: &str| Some(text.to_owned());
         let times = &job.times;
-        let mut row = vec![("JobId", Some(job.id.to_string()))];
-        match &job.work {
-            JobWork::Backup { .. } => row.extend([
-                ("SnapshotName", text(&job.label)),
-                ("DbName", text(&job.database_name)),
-                ("State", text(job.state_name())),
-                ("BackupObjs", text(&job.objects_text)),
-                ("CreateTime", time_text(Some(job.created_ms))),
-                ("SnapshotFinishedTime", time_text(times.snapshot_finished_ms)),
-                ("UploadFinishedTime", time_text(times.transfer_finished_ms)),
-            ]),
-            JobWork::Restore { spec, .. } => row.extend([
-                ("Label", text(&job.label)),
-                ("Timestamp", text(&job.timestamp)),
-                ("DbName", text(&job.database_name)),
-                ("State", text(job.state_name())),
-                ("AllowLoad", Some(spec.allow_load.to_string())),
-                ("ReplicationNum", spec.replication_num.map(|number| number.to_string())),
-                ("RestoreObjs", text(&job.objects_text)),
-                ("CreateTime", time_text(Some(job.created_ms))),
-                ("MetaPreparedTime", time_text(times.meta_prepared_ms)),
-                ("SnapshotFinishedTime", time_text(times.snapshot_finished_ms)),
-                ("DownloadFinishedTime", time_text(times.transfer_finished_ms)),
-            ]),
-        }
         let messages = job.errors.iter().map(|error| format!("[{}: {}]", error.task, error.message));
-        row.extend([
-            ("FinishedTime", time_text(times.finished_ms)),
-            ("UnfinishedTasks", Some(self.unfinished())),
-            ("Progress", Some(self.progress())),
-            ("TaskErrMsg", Some(messages.collect::<Vec<_>>().join(", "))),
-            ("Status", Some(job.status.to_string())),
-            ("Timeout", Some(job.timeout_s.to_string())),
-        ]);
-        row
+        let id = Some(job.id.to_string());
+        let ending = [
+            time_text(times.finished_ms),
+            Some(self.unfinished()),
+            Some(self.progress()),
+            Some(messages.collect::<Vec<_>>().join(", ")),
+            Some(job.status.to_string()),
+            Some(job.timeout_s.to_string()),
+        ];
+        match &job.work {
+            JobWork::Backup { .. } => {
+                let values = [
+                    id,
+                    text(&job.label),
+                    text(&job.database_name),
+                    text(job.state_name()),
+                    text(&job.objects_text),
+                    time_text(Some(job.created_ms)),
+                    time_text(times.snapshot_finished_ms),
+                    time_text(times.transfer_finished_ms),
+                ];
+                BACKUP_COLUMNS.into_iter().zip(values.into_iter().chain(ending)).collect()
+            }
+            JobWork::Restore { spec, .. } => {
+                let values = [
+                    id,
+                    text(&job.label),
+                    text(&job.timestamp),
+                    text(&job.database_name),
+                    text(job.state_name()),
+                    Some(spec.allow_load.to_string()),
+                    spec.replication_num.map(|number| number.to_string()),
+                    text(&job.objects_text),
+                    time_text(Some(job.created_ms)),
+                    time_text(times.meta_prepared_ms),
+                    time_text(times.snapshot_finished_ms),
+                    time_text(times.transfer_finished_ms),
+                ];
+                RESTORE_COLUMNS.into_iter().zip(values.into_iter().chain(ending)).collect()
+            }
+        }
     }
 
     /// The tasks of the state that the job is in.

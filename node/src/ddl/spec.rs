@@ -171,7 +171,7 @@ fn column(column: &ColumnDef, key: bool, model: KeyModel) -> Result<Column, Engi
             column.name
         )));
     }
-    let data_type: ColumnType = column.data_type.to_string().parse()?;
+    let data_type = column.data_type;
     let must = key && model == KeyModel::Primary;
     Ok(Column {
         name: column.name.clone(),
@@ -209,25 +209,24 @@ fn keys(statement: &CreateTable) -> Result<KeyClause, EngineError> {
     } else if !flagged.is_empty() {
         flagged
     } else {
-        implied_keys(&statement.columns)?
+        implied_keys(&statement.columns)
     };
     Ok(KeyClause { model: Model::Duplicate, columns })
 }
 
 /// The first few columns; a text column is the last of them.
-fn implied_keys(columns: &[ColumnDef]) -> Result<Vec<String>, EngineError> {
+fn implied_keys(columns: &[ColumnDef]) -> Vec<String> {
     let mut keys = Vec::new();
     for column in columns.iter().take(IMPLICIT_KEYS_MAX) {
-        let data_type: ColumnType = column.data_type.to_string().parse()?;
-        if !data_type.can_be_key() {
+        if !column.data_type.can_be_key() {
             break;
         }
         keys.push(column.name.clone());
-        if matches!(data_type, ColumnType::Varchar(_) | ColumnType::String) {
+        if matches!(column.data_type, ColumnType::Varchar(_) | ColumnType::String) {
             break;
         }
     }
-    Ok(keys)
+    keys
 }
 
 fn distribution(statement: &CreateTable, schema: &Schema) -> Result<(Distribution, u32), EngineError> {
@@ -460,7 +459,7 @@ fn shown_column(column: &ColumnRecord) -> Result<ColumnDef, EngineError> {
     let data_type: ColumnType = column.data_type.parse()?;
     Ok(ColumnDef {
         name: column.name.clone(),
-        data_type: sql_type(data_type),
+        data_type,
         key: false,
         aggregate: None,
         nullable: Some(column.nullable),
@@ -471,26 +470,6 @@ fn shown_column(column: &ColumnRecord) -> Result<ColumnDef, EngineError> {
         }),
         comment: Some(column.comment.clone()).filter(|comment| !comment.is_empty()),
     })
-}
-
-fn sql_type(data_type: ColumnType) -> sql::DataType {
-    match data_type {
-        ColumnType::Boolean => sql::DataType::Boolean,
-        ColumnType::TinyInt => sql::DataType::TinyInt,
-        ColumnType::SmallInt => sql::DataType::SmallInt,
-        ColumnType::Int => sql::DataType::Int,
-        ColumnType::BigInt => sql::DataType::BigInt,
-        ColumnType::LargeInt => sql::DataType::LargeInt,
-        ColumnType::Float => sql::DataType::Float,
-        ColumnType::Double => sql::DataType::Double,
-        ColumnType::Decimal { precision, scale } => sql::DataType::Decimal { precision, scale },
-        ColumnType::Date => sql::DataType::Date,
-        ColumnType::DateTime => sql::DataType::DateTime,
-        ColumnType::Char(len) => sql::DataType::Char(len),
-        ColumnType::Varchar(len) => sql::DataType::Varchar(len),
-        ColumnType::String => sql::DataType::String,
-        ColumnType::Varbinary(len) => sql::DataType::Varbinary(len),
-    }
 }
 
 /// The table that CREATE TABLE AS makes for a query's columns.

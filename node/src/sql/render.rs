@@ -99,7 +99,12 @@ impl Display for CreateTable {
 
 impl Display for ColumnDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", quote_name(&self.name), self.data_type)?;
+        f.write_str(&quote_name(&self.name))?;
+        match self.data_type {
+            // With its length also where that is the longest, as users write it.
+            DataType::Varbinary(length) => write!(f, " VARBINARY({length})")?,
+            other => write!(f, " {other}")?,
+        }
         if self.key {
             f.write_str(" KEY")?;
         }
@@ -120,28 +125,6 @@ impl Display for ColumnDef {
         match &self.comment {
             Some(comment) => write!(f, " COMMENT {}", quote_text(comment)),
             None => Ok(()),
-        }
-    }
-}
-
-impl Display for DataType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Boolean => f.write_str("BOOLEAN"),
-            Self::TinyInt => f.write_str("TINYINT"),
-            Self::SmallInt => f.write_str("SMALLINT"),
-            Self::Int => f.write_str("INT"),
-            Self::BigInt => f.write_str("BIGINT"),
-            Self::LargeInt => f.write_str("LARGEINT"),
-            Self::Float => f.write_str("FLOAT"),
-            Self::Double => f.write_str("DOUBLE"),
-            Self::Decimal { precision, scale } => write!(f, "DECIMAL({precision},{scale})"),
-            Self::Date => f.write_str("DATE"),
-            Self::DateTime => f.write_str("DATETIME"),
-            Self::Char(length) => write!(f, "CHAR({length})"),
-            Self::Varchar(length) => write!(f, "VARCHAR({length})"),
-            Self::String => f.write_str("STRING"),
-            Self::Varbinary(length) => write!(f, "VARBINARY({length})"),
         }
     }
 }

@@ -2,6 +2,9 @@
 
 use sqlparser::ast;
 
+/// A column's type.
+pub use tablet::ColumnType as DataType;
+
 use super::{ObjectName, Properties};
 
 /// `CREATE TABLE [IF NOT EXISTS] t (..) ..`
@@ -83,46 +86,6 @@ pub struct ColumnDef {
     pub default: Option<DefaultClause>,
     /// `COMMENT ".."`
     pub comment: Option<String>,
-}
-
-/// A column's type; `Display` gives the canonical text, such as `DECIMAL(15,2)`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum DataType {
-    /// `BOOLEAN`, `BOOL`
-    Boolean,
-    /// `TINYINT`: 8 bits
-    TinyInt,
-    /// `SMALLINT`: 16 bits
-    SmallInt,
-    /// `INT`, `INTEGER`: 32 bits
-    Int,
-    /// `BIGINT`: 64 bits
-    BigInt,
-    /// `LARGEINT`: 128 bits
-    LargeInt,
-    /// `FLOAT`
-    Float,
-    /// `DOUBLE`
-    Double,
-    /// `DECIMAL(p, s)` and its other names
-    Decimal {
-        /// Digits in all, 1 to 38.
-        precision: u8,
-        /// Digits after the point, at most `precision`.
-        scale: u8,
-    },
-    /// `DATE`
-    Date,
-    /// `DATETIME`
-    DateTime,
-    /// `CHAR(n)`, 1 to 255 bytes
-    Char(u32),
-    /// `VARCHAR(n)`, 1 to 1048576 bytes
-    Varchar(u32),
-    /// `STRING`, `TEXT`
-    String,
-    /// `VARBINARY(n)`, `BINARY(n)`, 1 to 1048576 bytes
-    Varbinary(u32),
 }
 
 /// An aggregate function of a value column.
