@@ -93,7 +93,10 @@ async fn register(catalog: &Catalog, notes: &NoteStore, dir: &Path) -> Result<Da
     notes.create(tablet)?;
     let now = unix_millis();
     let location = format!("file://{}", dir.join("repository").display());
-    let at = repository::connect(&repository::Location::parse(&location)?, |dir| Arc::new(RealDisk::new(dir)))?;
+    let at =
+        repository::connect(&repository::Location::parse(&location)?, &repository::Properties::default(), |dir| {
+            Arc::new(RealDisk::new(dir))
+        })?;
     Repository::create(at, "backups", now).await?;
     let column = |name: &str, key| ColumnRecord {
         name: name.to_owned(),

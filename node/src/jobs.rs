@@ -16,7 +16,7 @@ use catalog::{At, Stored, keys, names};
 use env::disk::RealDisk;
 use env::ids::{DatabaseId, RepositoryId};
 use env::rt::time::unix_millis;
-use repository::{Location, Repository};
+use repository::{Location, Properties, Repository};
 use snapshot::view::{BACKUP_COLUMNS, RESTORE_COLUMNS};
 use snapshot::{BackupRequest, JobKind, ObjectSpec, Objects, RestoreRequest, view};
 use std::sync::Arc;
@@ -63,9 +63,9 @@ async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result
     }
     let trimmed = create.location.trim_end_matches('/');
     let location = if trimmed.ends_with(':') { create.location.clone() } else { trimmed.to_owned() };
-    let store = repository::connect(&Location::parse(&location)?, |dir| {
-        Arc::new(RealDisk::new(dir)) as Arc<dyn env::disk::Disk>
-    })?;
+    let at = Location::parse(&location)?;
+    let properties = Properties::parse(&at, &create.properties)?;
+    let store = repository::connect(&at, &properties, |dir| Arc::new(RealDisk::new(dir)) as Arc<dyn env::disk::Disk>)?;
     let opened = if create.read_only {
         match Repository::open(store).await {
             Ok(opened) => opened,

@@ -6,7 +6,7 @@ use catalog::records::RepositoryRecord;
 use env::disk::Disk;
 use env::ids::RepositoryId;
 use env::rt;
-use repository::{Location, Repository};
+use repository::{Location, Properties, Repository};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -56,7 +56,9 @@ impl Repositories for Connections {
         {
             return Ok(repository.clone());
         }
-        let store = repository::connect(&Location::parse(&record.location)?, |dir| (self.disk)(dir))?;
+        let location = Location::parse(&record.location)?;
+        let properties = Properties::parse(&location, &record.properties)?;
+        let store = repository::connect(&location, &properties, |dir| (self.disk)(dir))?;
         let repository = Repository::open(store).await?;
         open.insert(record.id, (record.location.clone(), repository.clone()));
         Ok(repository)

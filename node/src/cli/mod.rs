@@ -1,7 +1,8 @@
-//! The command line: `serve`, `sql`, `demo`.
+//! The command line: `serve`, `sql`, `demo`, `repo`.
 
 mod demo;
 mod grid;
+mod repo;
 mod serve;
 mod shell;
 
@@ -32,6 +33,8 @@ enum Command {
     Sql(shell::SqlArgs),
     /// Back up a real database while it is being loaded, destroy it, restore it, and prove it.
     Demo(demo::DemoArgs),
+    /// Look at a repository, or the place for one, without a node.
+    Repo(repo::RepoArgs),
 }
 
 /// Where the embedded engine keeps everything.
@@ -59,6 +62,7 @@ pub fn main() -> ExitCode {
             Command::Serve(args) => serve::run(args).await,
             Command::Sql(args) => shell::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Repo(args) => repo::run(args).await,
         }
     });
     // Blocking work that is still under way (a file being synced) is not waited for: a kill must be survivable anyway.

@@ -32,7 +32,7 @@ async fn stocked(world: &World) -> Client {
     let place = world.path("repo");
     client
         .run(&format!(
-            "CREATE REPOSITORY r WITH BROKER ON LOCATION 'file://{}' PROPERTIES ('x' = 'y')",
+            "CREATE REPOSITORY r WITH BROKER ON LOCATION 'file://{}' PROPERTIES ('single_writer' = 'false')",
             place.display()
         ))
         .await;
@@ -59,7 +59,7 @@ async fn repositories_are_made_shown_and_dropped() {
     client
         .refused("CREATE REPOSITORY r WITH BROKER ON LOCATION 'file:///tmp/x'", 1105, "repository 'r' already exists")
         .await;
-    client.refused("CREATE REPOSITORY s WITH BROKER ON LOCATION 's3://bucket/x'", 1235, "s3").await;
+    client.refused("CREATE REPOSITORY s WITH BROKER ON LOCATION 'hdfs://host/x'", 1235, "hdfs").await;
     client.refused("CREATE REPOSITORY s WITH BROKER ON LOCATION 'relative'", 1105, "relative").await;
     let empty = world.path("empty").display().to_string();
     client

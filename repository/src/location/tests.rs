@@ -1,6 +1,5 @@
 use super::*;
 use crate::error::ErrorKind;
-use object_store::ObjectStoreExt;
 
 #[test]
 fn a_directory_is_an_absolute_file_url() {
@@ -39,20 +38,4 @@ fn what_is_no_directory_is_refused_with_a_reason() {
         assert_eq!(failed.kind(), ErrorKind::Invalid, "{url}");
         assert!(failed.to_string().contains(why), "{url}: {failed}");
     }
-}
-
-#[test]
-fn a_store_that_is_not_linked_in_is_named() {
-    let failed = Location::parse("s3://bucket/x").unwrap_err();
-    assert_eq!(failed.kind(), ErrorKind::Unsupported);
-    assert!(failed.to_string().contains("kind s3:"), "{failed}");
-}
-
-#[tokio::test]
-async fn one_name_is_one_memory() {
-    let location = Location::parse("memory:one").unwrap();
-    let open = || connect(&location, |_| Arc::new(env::disk::MemDisk::new())).unwrap();
-    let path = object_store::path::Path::from("x");
-    open().put(&path, "y".into()).await.unwrap();
-    assert_eq!(open().get(&path).await.unwrap().bytes().await.unwrap(), "y");
 }

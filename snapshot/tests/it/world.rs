@@ -11,7 +11,7 @@ use catalog::{At, Catalog, EmbeddedStore, keys};
 use env::disk::{Disk, MemDisk};
 use env::ids::{DatabaseId, JobId, LoadId, NodeId, PartitionId, RepositoryId, TableId, TabletId, Version};
 use env::rt::Duration;
-use repository::{Location, Repository};
+use repository::{Location, Properties, Repository};
 use snapshot::{
     BackupRequest, Connections, JobKind, Jobs, Objects, Options, Pause, Repositories, RestoreRequest, Service,
     SnapshotSource, TabletSource, schema,
@@ -168,13 +168,17 @@ impl World {
 
     pub async fn repository(&self) -> Repository {
         let disk = self.disks.repository.clone();
-        let store = repository::connect(&Location::parse(LOCATION).unwrap(), |_| Arc::new(disk)).unwrap();
+        let store =
+            repository::connect(&Location::parse(LOCATION).unwrap(), &Properties::default(), |_| Arc::new(disk))
+                .unwrap();
         Repository::open(store).await.unwrap()
     }
 
     pub async fn create_repository(&self) {
         let disk = self.disks.repository.clone();
-        let store = repository::connect(&Location::parse(LOCATION).unwrap(), |_| Arc::new(disk)).unwrap();
+        let store =
+            repository::connect(&Location::parse(LOCATION).unwrap(), &Properties::default(), |_| Arc::new(disk))
+                .unwrap();
         Repository::create(store, "repo", 1).await.unwrap();
         let record = RepositoryRecord {
             id: RepositoryId(self.catalog.allocate(1).await.unwrap()),
