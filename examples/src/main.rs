@@ -23,7 +23,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 const NODE: NodeId = NodeId(1);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example tells what it saw")]

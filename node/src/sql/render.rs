@@ -100,10 +100,11 @@ impl Display for CreateTable {
 impl Display for ColumnDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&quote_name(&self.name))?;
-        match self.data_type {
+        if let DataType::Varbinary(length) = self.data_type {
             // With its length also where that is the longest, as users write it.
-            DataType::Varbinary(length) => write!(f, " VARBINARY({length})")?,
-            other => write!(f, " {other}")?,
+            write!(f, " VARBINARY({length})")?;
+        } else {
+            write!(f, " {}", self.data_type)?;
         }
         if self.key {
             f.write_str(" KEY")?;

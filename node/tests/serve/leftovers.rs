@@ -15,7 +15,7 @@ pub async fn none(data_dir: &Path, repository_dir: &Path) {
     let mut temporary = Vec::new();
     files(&RealDisk::new(data_dir), "", &mut temporary);
     files(&RealDisk::new(repository_dir), "", &mut temporary);
-    temporary.retain(|name| name.ends_with(".tmp"));
+    temporary.retain(|name| Path::new(name).extension().is_some_and(|extension| extension == "tmp"));
     assert!(temporary.is_empty(), "temporary files are left: {temporary:?}");
 
     let repository = repository::Repository::open(repository::local(repository_dir)).await.unwrap();

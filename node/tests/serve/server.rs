@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How long anything may take before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct Server {
     child: Child,
@@ -138,12 +138,6 @@ impl Client {
         let rows: Vec<Row> =
             self.connection.query(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
         rows.into_iter().map(cells).collect()
-    }
-
-    /// The only cell of the only row.
-    pub async fn cell(&mut self, statement: &str) -> String {
-        let rows = self.rows(statement).await;
-        rows[0][0].clone().unwrap_or_else(|| "NULL".to_owned())
     }
 
     /// Names of the columns of a result, and its rows.

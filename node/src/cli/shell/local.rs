@@ -80,6 +80,7 @@ fn is_numeric(data_type: &DataType) -> bool {
 }
 
 /// The error as MySQL's own client shows it.
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to map_err")]
 fn told(error: crate::error::EngineError) -> anyhow::Error {
     anyhow::anyhow!("ERROR {} ({}): {}", error.code, error.state, error.message)
 }

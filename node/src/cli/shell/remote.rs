@@ -20,9 +20,14 @@ fn cell(value: Value) -> Option<String> {
         Value::NULL => None,
         Value::Bytes(bytes) => Some(match String::from_utf8(bytes) {
             Ok(text) => text,
-            Err(binary) => binary.into_bytes().iter().map(|byte| format!("{byte:02x}")).collect(),
+            Err(binary) => binary.into_bytes().iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}")),
         }),
-        other => Some(other.as_sql(true).trim_matches('\'').to_owned()),
+        other @ (Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Double(_)
+        | Value::Date(..)
+        | Value::Time(..)) => Some(other.as_sql(true).trim_matches('\'').to_owned()),
     }
 }
 
