@@ -133,6 +133,8 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
             bytes_sent: pages.bytes_sent,
             root,
             session: id,
+            expires_ms: None,
+            hold: None,
         })
         .await?;
     Ok(())

@@ -2,7 +2,7 @@
 
 pub use env::ErrorKind;
 
-use crate::manifest::SnapshotSummary;
+use crate::manifest::{Hold, SnapshotSummary};
 use crate::names::{Generation, SessionId};
 use std::error::Error as StdError;
 use std::io;
@@ -69,6 +69,14 @@ pub enum Error {
     /// The session has committed its snapshot already.
     #[error("session {} has committed snapshot {:?} already", .0.session, .0.label)]
     AlreadyCommitted(Box<SnapshotSummary>),
+    /// The snapshot must not be dropped, or is held already.
+    #[error("snapshot {label:?} is held ({:?}); release it first", hold.reason)]
+    Held {
+        /// The snapshot's label.
+        label: String,
+        /// What keeps it.
+        hold: Hold,
+    },
     /// The store does not answer, or answers with a passing error.
     #[error("the object store failed at {object:?}")]
     Unavailable {
@@ -128,7 +136,7 @@ impl Error {
             Self::AlreadyExists(_) | Self::AlreadyCommitted(_) => ErrorKind::AlreadyExists,
             Self::Conflict { .. } => ErrorKind::Conflict,
             Self::Busy(_) => ErrorKind::Busy,
-            Self::Denied { .. } => ErrorKind::Denied,
+            Self::Denied { .. } | Self::Held { .. } => ErrorKind::Denied,
             Self::Fenced { .. } => ErrorKind::Fenced,
             Self::Unavailable { .. } => ErrorKind::Unavailable,
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,

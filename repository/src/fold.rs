@@ -2,24 +2,29 @@
 //!
 //! The rules, by the protocol's numbers: **I2** generations are dense and chained by hash; **I7** the set of open
 //! sessions changes only by open, commit, close and fence; **I10** the same records give the same state in every
-//! reader. A session that is not open cannot commit (so what it uploaded is dead for ever, **I4**), a label is taken
-//! once, a snapshot that is not there cannot be dropped.
+//! reader; **I9** what is held stays. A session that is not open cannot commit (so what it uploaded is dead for ever,
+//! **I4**), a label is taken once, a snapshot that is not there cannot be dropped, and neither can one that is held.
+//!
+//! Who drops, holds or releases names a snapshot by label *and* timestamp. So a record never means another snapshot than
+//! its writer did, whatever was dropped and made anew under the label in between.
 //!
 //! A writer checks its own record against the part of the state that the record touches; [`verify`] checks whole
 //! logs against whole states. Both call [`State::apply`].
 
 use crate::error::{Error, Result};
-use crate::manifest::SnapshotSummary;
+use crate::manifest::{Hold, SnapshotSummary};
 use crate::names::{Generation, SessionId};
 use crate::record::{Action, OpenSession, Record};
 use std::collections::BTreeMap;
 
 /// So many sessions may be open at one time: a record carries them all and stays within its bound.
-pub const SESSIONS_MAX: usize = 16;
+pub const SESSIONS_MAX: usize = 64;
 /// Longest label, in bytes.
 pub const LABEL_BYTES_MAX: usize = 128;
 /// Longest name of a database, owner or cluster that a record takes, in bytes.
 pub const NAME_BYTES_MAX: usize = 256;
+/// Longest reason of a hold, in bytes.
+pub const REASON_BYTES_MAX: usize = 256;
 
 /// Why a record is not a legal next one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -40,12 +45,16 @@ pub(crate) enum Violation {
     TooManySessions(usize),
     #[error("label {0:?} is taken")]
     LabelTaken(String),
-    #[error("there is no snapshot {0:?}")]
-    NoSnapshot(String),
+    #[error("there is no snapshot {label:?} of {timestamp}")]
+    NoSnapshot { label: String, timestamp: String },
+    #[error("snapshot {label:?} is held: {}", hold.reason)]
+    Held { label: String, hold: Hold },
+    #[error("snapshot {0:?} is not held")]
+    NotHeld(String),
+    #[error("snapshot {0:?} is committed with a hold")]
+    BornHeld(String),
     #[error("{0}")]
     BadName(String),
-    #[error("the action {0:?} is reserved")]
-    Reserved(&'static str),
     #[error("it declares {declared} but its action gives {derived}")]
     Declared { declared: String, derived: String },
 }
@@ -102,6 +111,9 @@ impl State {
             }
             Action::Commit { snapshot } => {
                 check_summary(snapshot)?;
+                if snapshot.hold.is_some() {
+                    return Err(Violation::BornHeld(snapshot.label.clone()));
+                }
                 if self.sessions.remove(&snapshot.session).is_none() && rules.open_to_commit {
                     return Err(Violation::SessionNotOpen(snapshot.session.clone()));
                 }
@@ -115,15 +127,33 @@ impl State {
                     return Err(Violation::SessionNotOpen(session.clone()));
                 }
             }
-            Action::Drop { label } => {
-                if self.snapshots.remove(label).is_none() {
-                    return Err(Violation::NoSnapshot(label.clone()));
+            Action::Drop { label, timestamp } => {
+                if let Some(hold) = self.snapshot(label, timestamp)?.hold.clone() {
+                    return Err(Violation::Held { label: label.clone(), hold });
+                }
+                self.snapshots.remove(label);
+            }
+            Action::Hold { label, timestamp, reason, since_ms } => {
+                bounded("reason", reason, REASON_BYTES_MAX)?;
+                let found = self.snapshot(label, timestamp)?;
+                if let Some(hold) = found.hold.clone() {
+                    return Err(Violation::Held { label: label.clone(), hold });
+                }
+                found.hold = Some(Hold { reason: reason.clone(), since_ms: *since_ms });
+            }
+            Action::Release { label, timestamp } => {
+                if self.snapshot(label, timestamp)?.hold.take().is_none() {
+                    return Err(Violation::NotHeld(label.clone()));
                 }
             }
-            Action::Hold { .. } => return Err(Violation::Reserved("hold")),
-            Action::Release { .. } => return Err(Violation::Reserved("release")),
         }
         Ok(())
+    }
+
+    /// Exactly the snapshot that is meant.
+    fn snapshot(&mut self, label: &str, timestamp: &str) -> Result<&mut SnapshotSummary, Violation> {
+        let found = self.snapshots.get_mut(label).filter(|found| found.timestamp == timestamp);
+        found.ok_or_else(|| Violation::NoSnapshot { label: label.to_owned(), timestamp: timestamp.to_owned() })
     }
 }
 
@@ -222,13 +252,14 @@ impl From<Violation> for Error {
                 Self::Busy(format!("{text}; wait for some to end, or fence those that are dead"))
             }
             Violation::LabelTaken(label) => Self::AlreadyExists(format!("snapshot {label:?} exists in the repository")),
-            Violation::NoSnapshot(label) => Self::NotFound(format!("there is no snapshot {label:?} in the repository")),
-            Violation::BadName(_) => Self::Invalid(text),
-            Violation::Reserved(_) => Self::Unsupported(text),
+            Violation::NoSnapshot { .. } => Self::NotFound(format!("{text} in the repository")),
+            Violation::Held { label, hold } => Self::Held { label, hold },
+            Violation::NotHeld(_) | Violation::BadName(_) => Self::Invalid(text),
             Violation::Gap { .. }
             | Violation::Chain
             | Violation::Repository { .. }
             | Violation::Genesis
+            | Violation::BornHeld(_)
             | Violation::SessionOpen(_)
             | Violation::SessionNotOpen(_)
             | Violation::Declared { .. } => Self::Internal(format!("illegal commit record: {text}")),

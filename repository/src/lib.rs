@@ -64,10 +64,12 @@ mod writer;
 
 pub use checksum::CHUNK_BYTES;
 pub use error::{Corruption, Error, ErrorKind, Result, Source};
-pub use fold::{LABEL_BYTES_MAX, NAME_BYTES_MAX, SESSIONS_MAX};
+pub use fold::{LABEL_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, SESSIONS_MAX};
 pub use local::{LocalStore, local};
 pub use location::Location;
-pub use manifest::{FileEntry, PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef, TabletEntry};
+pub use manifest::{
+    FileEntry, Hold, PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef, TabletEntry,
+};
 pub use names::{Generation, Purpose, SessionId};
 pub use options::{ChunkSink, OpenFile, Progress, StreamOptions, no_progress};
 pub use page::{FORMAT, PAGE_BYTES_MAX, PageKind, PageRef};

@@ -279,12 +279,7 @@ impl Log {
 fn touched(action: &Action) -> Option<&str> {
     match action {
         Action::Commit { snapshot } => Some(&snapshot.label),
-        Action::Drop { label } => Some(label),
-        Action::Genesis { .. }
-        | Action::Open { .. }
-        | Action::Close { .. }
-        | Action::Fence { .. }
-        | Action::Hold { .. }
-        | Action::Release { .. } => None,
+        Action::Drop { label, .. } | Action::Hold { label, .. } | Action::Release { label, .. } => Some(label),
+        Action::Genesis { .. } | Action::Open { .. } | Action::Close { .. } | Action::Fence { .. } => None,
     }
 }

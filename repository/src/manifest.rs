@@ -38,6 +38,48 @@ pub struct SnapshotSummary {
     pub root: PageRef,
     /// The session that wrote it.
     pub session: SessionId,
+    /// From this wall clock on it may be dropped without a policy that says so, milliseconds since 1970; it is never
+    /// dropped by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<u64>,
+    /// Why it must not be dropped. Set by [`Repository::hold`](crate::Repository::hold) and taken away by
+    /// [`Repository::release`](crate::Repository::release) alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
+}
+
+/// What keeps a snapshot from being dropped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// For people, at most [`REASON_BYTES_MAX`](crate::REASON_BYTES_MAX) bytes.
+    pub reason: String,
+    /// Wall clock when it was set, milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+#[cfg(test)]
+impl SnapshotSummary {
+    /// A row of which only label and session matter.
+    pub(crate) fn sample(label: impl Into<String>, session: SessionId) -> Self {
+        let kind = crate::page::PageKind::Snapshot;
+        Self {
+            label: label.into(),
+            timestamp: "2026-01-01".into(),
+            database: "d".into(),
+            cluster: "c".into(),
+            created_ms: 0,
+            finished_ms: 0,
+            tables: 0,
+            tablets: 0,
+            files: 0,
+            bytes: 0,
+            bytes_sent: 0,
+            root: PageRef { name: String::new(), len_bytes: 0, hash: String::new(), kind, format: 1 },
+            session,
+            expires_ms: None,
+            hold: None,
+        }
+    }
 }
 
 /// The top of a snapshot.

@@ -14,8 +14,8 @@ use std::fmt;
 
 /// No page is longer, 16 MiB; those of tablets are cut at about 1 MiB.
 pub const PAGE_BYTES_MAX: u64 = 16 << 20;
-/// No commit record is longer.
-pub(crate) const RECORD_BYTES_MAX: u64 = 4096;
+/// No commit record is longer: the longest action with [`SESSIONS_MAX`](crate::SESSIONS_MAX) open sessions fits.
+pub(crate) const RECORD_BYTES_MAX: u64 = 16 << 10;
 /// The format that this program writes, and the newest that it reads, for pages, records and identity.
 pub const FORMAT: u32 = 1;
 

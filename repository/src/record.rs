@@ -68,11 +68,11 @@ pub(crate) enum Action {
     /// Somebody else ended a session that was believed dead.
     Fence { session: SessionId },
     /// A snapshot was taken out of the index.
-    Drop { label: String },
-    /// Reserved: a snapshot may not be dropped.
-    Hold { label: String },
-    /// Reserved: it may again.
-    Release { label: String },
+    Drop { label: String, timestamp: String },
+    /// A snapshot may not be dropped from now on.
+    Hold { label: String, timestamp: String, reason: String, since_ms: u64 },
+    /// It may again.
+    Release { label: String, timestamp: String },
 }
 
 /// One commit record.

@@ -202,21 +202,56 @@ impl Repository {
         }
     }
 
-    /// Takes a snapshot out of the index. Space comes back with the next sweep.
+    /// Takes a snapshot out of the index. Space comes back with the next sweep. Without a timestamp it is the one that
+    /// has the label now, and no other that takes the label meanwhile.
     ///
     /// # Errors
-    /// `NotFound` when there is no such snapshot; what the store says.
+    /// `NotFound` when there is no such snapshot, [`Error::Held`] when it is held; what the store says.
     pub async fn drop_snapshot(&self, label: &str, timestamp: Option<&str>) -> Result<Generation> {
-        fold::check_label(label)?;
-        // A label that is dropped and made again between the look and the commit has another timestamp: rare enough
-        // to be told apart only here.
-        if let Some(timestamp) = timestamp
-            && self.snapshot(label, Some(timestamp)).await?.is_none()
-        {
-            return Err(Error::NotFound(format!("there is no snapshot {label:?} of {timestamp} in the repository")));
-        }
-        let made: Head = self.log.append(&Action::Drop { label: label.to_owned() }, None).await?;
+        let (label, timestamp) = self.meant(label, timestamp).await?;
+        let made: Head = self.log.append(&Action::Drop { label, timestamp }, None).await?;
         Ok(made.generation())
+    }
+
+    /// Forbids to drop a snapshot, to everybody, until [`release`](Repository::release). Holding again for the same
+    /// reason is fine and keeps the first time.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such snapshot, [`Error::Held`] when it is held for another reason, `Invalid` for a
+    /// reason of more than [`REASON_BYTES_MAX`](crate::REASON_BYTES_MAX) bytes or with control characters; what the
+    /// store says.
+    pub async fn hold(&self, label: &str, timestamp: Option<&str>, reason: &str, now_ms: u64) -> Result<Generation> {
+        let (label, timestamp) = self.meant(label, timestamp).await?;
+        let action = Action::Hold { label, timestamp, reason: reason.to_owned(), since_ms: now_ms };
+        match self.log.append(&action, None).await {
+            Ok(made) => Ok(made.generation()),
+            Err(Refused::Violation { violation: Violation::Held { hold, .. }, head }) if hold.reason == reason => {
+                Ok(head.generation())
+            }
+            Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Allows to drop a snapshot that was held.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such snapshot, `Invalid` when it is not held; what the store says.
+    pub async fn release(&self, label: &str, timestamp: Option<&str>) -> Result<Generation> {
+        let (label, timestamp) = self.meant(label, timestamp).await?;
+        let made: Head = self.log.append(&Action::Release { label, timestamp }, None).await?;
+        Ok(made.generation())
+    }
+
+    /// The snapshot that a label means now, so that the record names one and the same in every attempt.
+    async fn meant(&self, label: &str, timestamp: Option<&str>) -> Result<(String, String)> {
+        fold::check_label(label)?;
+        if let Some(timestamp) = timestamp {
+            return Ok((label.to_owned(), timestamp.to_owned()));
+        }
+        let found = self.snapshot(label, None).await?;
+        let found =
+            found.ok_or_else(|| Error::NotFound(format!("there is no snapshot {label:?} in the repository")))?;
+        Ok((found.label, found.timestamp))
     }
 
     /// Reads the whole log and checks each record against the state that those before it add up to.

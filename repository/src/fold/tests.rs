@@ -14,24 +14,19 @@ fn open(digit: char) -> Action {
 }
 
 fn commit(digit: char, label: &str) -> Action {
-    let root = PageRef { name: String::new(), len_bytes: 0, hash: String::new(), kind: PageKind::Snapshot, format: 1 };
-    Action::Commit {
-        snapshot: Box::new(SnapshotSummary {
-            label: label.into(),
-            timestamp: "2026-01-01".into(),
-            database: "d".into(),
-            cluster: "c".into(),
-            created_ms: 0,
-            finished_ms: 0,
-            tables: 0,
-            tablets: 0,
-            files: 0,
-            bytes: 0,
-            bytes_sent: 0,
-            root,
-            session: id(digit),
-        }),
-    }
+    Action::Commit { snapshot: Box::new(SnapshotSummary::sample(label, id(digit))) }
+}
+
+fn drop_of(label: &str) -> Action {
+    Action::Drop { label: label.into(), timestamp: "2026-01-01".into() }
+}
+
+fn hold(label: &str, reason: &str) -> Action {
+    Action::Hold { label: label.into(), timestamp: "2026-01-01".into(), reason: reason.into(), since_ms: 7 }
+}
+
+fn release(label: &str) -> Action {
+    Action::Release { label: label.into(), timestamp: "2026-01-01".into() }
 }
 
 fn genesis() -> Action {
@@ -79,7 +74,8 @@ fn check(log: &[(Record, String)]) -> Result<State, (Generation, Violation)> {
 
 fn history() -> Vec<(Record, String)> {
     let close = Action::Close { session: id('b') };
-    log(&[genesis(), open('a'), open('b'), commit('a', "x"), close, Action::Drop { label: "x".into() }, open('c')])
+    let (held, free) = (hold("x", "audit"), release("x"));
+    log(&[genesis(), open('a'), open('b'), commit('a', "x"), close, held, free, drop_of("x"), open('c')])
 }
 
 #[test]
@@ -89,17 +85,24 @@ fn a_legal_log_adds_up() {
     assert!(state.snapshots.is_empty());
 }
 
+fn born_held(log: &mut Vec<(Record, String)>) {
+    let Action::Commit { snapshot } = &mut log[3].0.action else { panic!("a commit") };
+    snapshot.hold = Some(Hold { reason: "none".into(), since_ms: 1 });
+}
+
 #[test]
 fn a_log_that_was_tampered_with_is_refused_where_it_was() {
     type Tamper = fn(&mut Vec<(Record, String)>);
-    let cases: [(&str, Tamper, u64); 9] = [
+    let cases: [(&str, Tamper, u64); 11] = [
         ("a gap", |log| drop(log.remove(3)), 4),
         ("two in another order", |log| log.swap(3, 4), 4),
         ("another body", |log| log[3].0.wall_ms = 1, 4),
         ("another chain", |log| log[5].0.previous = Some("0".repeat(64)), 5),
         ("another repository", |log| log[2].0.repository = "j".into(), 2),
-        ("a second creation", |log| log[6].0.action = genesis(), 6),
-        ("a session that vanishes", |log| log[6].0.sessions.clear(), 6),
+        ("a second creation", |log| log[8].0.action = genesis(), 8),
+        ("a session that vanishes", |log| log[8].0.sessions.clear(), 8),
+        ("a drop of what is held", |log| log[6].0.action = drop_of("x"), 6),
+        ("a hold from birth", born_held, 3),
         ("a session that appears", |log| log[1].0.sessions = log[2].0.sessions.clone(), 1),
         ("a snapshot that is not counted", |log| log[3].0.snapshots = 0, 3),
     ];
@@ -119,7 +122,10 @@ fn a_log_that_was_tampered_with_is_refused_where_it_was() {
 #[test]
 fn illegal_actions_are_refused_with_what_to_do() {
     let state = check(&history()).unwrap();
-    let next = Generation(7);
+    let next = Generation(9);
+    let kept = check(&log(&[genesis(), open('a'), commit('a', "kept"), hold("kept", "audit")])).unwrap();
+    let state = State { snapshots: kept.snapshots, ..state };
+    let other = Action::Drop { label: "kept".into(), timestamp: "2025-01-01".into() };
     for (action, kind, says) in [
         (genesis(), ErrorKind::Internal, "only the first record"),
         (open('c'), ErrorKind::Internal, "is open already"),
@@ -128,17 +134,27 @@ fn illegal_actions_are_refused_with_what_to_do() {
         (commit('c', "a b"), ErrorKind::Invalid, "letters, digits"),
         (Action::Close { session: id('a') }, ErrorKind::Internal, "is not open"),
         (Action::Fence { session: id('b') }, ErrorKind::Internal, "is not open"),
-        (Action::Drop { label: "x".into() }, ErrorKind::NotFound, "there is no snapshot \"x\""),
-        (Action::Hold { label: "x".into() }, ErrorKind::Unsupported, "reserved"),
-        (Action::Release { label: "x".into() }, ErrorKind::Unsupported, "reserved"),
+        (drop_of("x"), ErrorKind::NotFound, "there is no snapshot \"x\" of 2026-01-01"),
+        (other, ErrorKind::NotFound, "there is no snapshot \"kept\" of 2025-01-01"),
+        (drop_of("kept"), ErrorKind::Denied, "snapshot \"kept\" is held (\"audit\"); release it first"),
+        (hold("kept", "another"), ErrorKind::Denied, "is held (\"audit\")"),
+        (hold("x", "audit"), ErrorKind::NotFound, "there is no snapshot"),
+        (hold("kept", &"r".repeat(257)), ErrorKind::Invalid, "256 bytes are allowed"),
+        (hold("kept", "a\nb"), ErrorKind::Invalid, "control characters"),
+        (release("x"), ErrorKind::NotFound, "there is no snapshot"),
     ] {
         let failed = Error::from(state.clone().apply(next, &action).unwrap_err());
         assert_eq!(failed.kind(), kind, "{action:?}");
         assert!(failed.to_string().contains(says), "{failed}");
     }
+    let released = state.clone().apply(next, &release("kept")).unwrap();
+    let failed = Error::from(released.clone().apply(next, &release("kept")).unwrap_err());
+    assert_eq!((failed.kind(), failed.to_string().as_str()), (ErrorKind::Invalid, "snapshot \"kept\" is not held"));
+    assert!(released.apply(next, &drop_of("kept")).unwrap().snapshots.is_empty());
     let mut full = State::default();
-    for digit in "0123456789abcdef".chars().take(SESSIONS_MAX) {
-        full = full.apply(next, &open(digit)).unwrap();
+    for number in 0..SESSIONS_MAX {
+        let session = format!("0.{number:032x}").parse().unwrap();
+        full = full.apply(next, &Action::Open { session, purpose: Purpose::Backup, owner: "o".into() }).unwrap();
     }
     let other = Action::Open {
         session: "1.00000000000000000000000000000001".parse().unwrap(),
@@ -146,4 +162,61 @@ fn illegal_actions_are_refused_with_what_to_do() {
         owner: String::new(),
     };
     assert_eq!(Error::from(full.apply(next, &other).unwrap_err()).kind(), ErrorKind::Busy);
+}
+
+#[test]
+fn the_longest_record_is_within_its_bound() {
+    // What JSON makes longest: quotes, each written as two bytes.
+    let long = |len: usize| "\"".repeat(len);
+    let session = |number: usize| format!("{}.{number:032x}", u64::MAX).parse::<SessionId>().unwrap();
+    let page = |kind| {
+        let token = "a".repeat(32);
+        let owner = crate::names::Owner { generation: Generation(u64::MAX), token };
+        PageRef { name: owner.page(&"b".repeat(64)), len_bytes: u64::MAX, hash: "b".repeat(64), kind, format: u32::MAX }
+    };
+    let snapshot = SnapshotSummary {
+        label: "l".repeat(LABEL_BYTES_MAX),
+        timestamp: "9".repeat(32),
+        database: long(NAME_BYTES_MAX),
+        cluster: long(NAME_BYTES_MAX),
+        created_ms: u64::MAX,
+        finished_ms: u64::MAX,
+        tables: u64::MAX,
+        tablets: u64::MAX,
+        files: u64::MAX,
+        bytes: u64::MAX,
+        bytes_sent: u64::MAX,
+        root: page(PageKind::Snapshot),
+        session: session(0),
+        expires_ms: Some(u64::MAX),
+        hold: None,
+    };
+    check_summary(&snapshot).unwrap();
+    let hold = Action::Hold {
+        label: snapshot.label.clone(),
+        timestamp: snapshot.timestamp.clone(),
+        reason: long(REASON_BYTES_MAX),
+        since_ms: u64::MAX,
+    };
+    let open = Action::Open { session: session(0), purpose: Purpose::Restore, owner: long(NAME_BYTES_MAX) };
+    for action in [Action::Commit { snapshot: Box::new(snapshot) }, hold, open] {
+        let record = Record {
+            format: u32::MAX,
+            repository: "c".repeat(32),
+            generation: Generation(u64::MAX),
+            previous: Some("d".repeat(64)),
+            token: "e".repeat(32),
+            wall_ms: u64::MAX,
+            action,
+            index: Some(page(PageKind::IndexInner)),
+            snapshots: u64::MAX,
+            sessions: (0..SESSIONS_MAX)
+                .map(|number| {
+                    let (id, generation) = (session(number), Generation(u64::MAX));
+                    OpenSession { id, generation, purpose: Purpose::Restore }
+                })
+                .collect(),
+        };
+        record.seal().unwrap();
+    }
 }

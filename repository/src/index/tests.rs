@@ -5,23 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn row(label: String) -> SnapshotSummary {
-    let root = PageRef { name: String::new(), len_bytes: 0, hash: String::new(), kind: PageKind::Snapshot, format: 1 };
     let session: SessionId = format!("0.{}", "a".repeat(32)).parse().unwrap();
-    SnapshotSummary {
-        label,
-        timestamp: "2026".into(),
-        database: "d".into(),
-        cluster: "c".into(),
-        created_ms: 0,
-        finished_ms: 0,
-        tables: 0,
-        tablets: 0,
-        files: 0,
-        bytes: 0,
-        bytes_sent: 0,
-        root,
-        session,
-    }
+    SnapshotSummary::sample(label, session)
 }
 
 struct Tree {

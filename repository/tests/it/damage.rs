@@ -166,9 +166,9 @@ async fn a_damaged_or_missing_commit_record_is_found() {
         let shelf = shelf().await;
         shelf.flip(name, 40).await;
         assert_eq!(shelf.finding().await.object, name);
-        shelf.put(name, "x".repeat(5000)).await;
+        shelf.put(name, "x".repeat(20_000)).await;
         let found = shelf.finding().await;
-        assert_eq!((found.object.as_str(), found.expected.as_str()), (name, "at most 4096 bytes"));
+        assert_eq!((found.object.as_str(), found.expected.as_str()), (name, "at most 16384 bytes"));
         shelf.put(name, "").await;
         assert_eq!(shelf.finding().await.object, name);
     }

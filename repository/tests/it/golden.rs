@@ -3,10 +3,11 @@
 
 use crate::support::*;
 use bytes::Bytes;
+use env::rt::CancellationToken;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use repository::Repository;
+use repository::{Error, Hold, Repository, SnapshotSummary};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,17 +26,23 @@ fn tablets(count: u64) -> World {
     world
 }
 
-/// Three tablets, one dropped snapshot, one fenced session.
+/// Three tablets; one session fenced and one closed; one snapshot held, released and dropped, one that expires held.
 async fn write() {
     let store = repository::local(&dir());
     let repository = Repository::create(store, "golden", 1_767_323_045_678).await.unwrap();
     back_up(&repository, "first", &tablets(2)).await;
     let fenced = session(&repository).await;
-    back_up(&repository, "second", &tablets(3)).await;
+    let expiring = session(&repository).await;
+    let written = upload(&expiring, "second", &tablets(3), &CancellationToken::new()).await.unwrap();
+    let summary = SnapshotSummary { expires_ms: Some(1_769_999_999_999), ..written.summary };
+    expiring.commit(summary).await.unwrap();
     repository.fence(fenced.id()).await.unwrap();
     let closed = session(&repository).await;
     closed.close().await.unwrap();
+    repository.hold("first", None, "audit 7", 1_767_323_050_000).await.unwrap();
+    repository.release("first", None).await.unwrap();
     repository.drop_snapshot("first", None).await.unwrap();
+    repository.hold("second", None, "audit 8", 1_767_323_060_000).await.unwrap();
 }
 
 fn files(dir: &std::path::Path, out: &mut Vec<PathBuf>) {
@@ -64,9 +71,13 @@ async fn a_repository_of_format_1_is_read_and_gone_on_with() {
     let repository = Repository::open(Arc::<InMemory>::clone(&store)).await.unwrap();
     assert_eq!(repository.identity().name, "golden");
     assert_eq!(repository.identity().created_ms, 1_767_323_045_678);
-    assert_eq!(repository.check_log().await.unwrap().0, 9);
+    assert_eq!(repository.check_log().await.unwrap().0, 12);
     let rows = repository.snapshots().await.unwrap();
     assert_eq!(rows.iter().map(|row| row.label.as_str()).collect::<Vec<_>>(), ["second"]);
+    assert_eq!(rows[0].expires_ms, Some(1_769_999_999_999));
+    let hold = Hold { reason: "audit 8".into(), since_ms: 1_767_323_060_000 };
+    assert_eq!(rows[0].hold, Some(hold));
+    assert!(matches!(repository.drop_snapshot("second", None).await, Err(Error::Held { .. })));
     assert_eq!((rows[0].files, rows[0].bytes_sent), (12, LARGE as u64 + 1002 + 40));
     assert_eq!(restore(&repository, "second").await.unwrap(), tablets(3));
     // What was kept for the dropped one alone is garbage, and the rest is not.

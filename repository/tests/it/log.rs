@@ -38,6 +38,12 @@ enum Step {
     Drop {
         label: u8,
     },
+    Hold {
+        label: u8,
+    },
+    Release {
+        label: u8,
+    },
     FenceOldest,
 }
 
@@ -47,6 +53,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..6u8).prop_map(|label| Step::Race { label }),
         1 => Just(Step::Abort),
         2 => (0..6u8).prop_map(|label| Step::Drop { label }),
+        1 => (0..6u8).prop_map(|label| Step::Hold { label }),
+        1 => (0..6u8).prop_map(|label| Step::Release { label }),
         1 => Just(Step::FenceOldest),
     ]
 }
@@ -85,6 +93,14 @@ async fn act(repository: &Repository, root: &SnapshotSummary, step: Step) -> Vec
             Ok(_) => vec![Told::Dropped(format!("l{label}"))],
             Err(_) => vec![Told::Unknown],
         },
+        Step::Hold { label } => {
+            drop(repository.hold(&format!("l{label}"), None, "audit", 1).await);
+            vec![Told::Unknown]
+        }
+        Step::Release { label } => {
+            drop(repository.release(&format!("l{label}"), None).await);
+            vec![Told::Unknown]
+        }
         Step::FenceOldest => {
             if let Ok(sessions) = repository.sessions().await
                 && let Some(oldest) = sessions.first()
@@ -147,7 +163,7 @@ async fn act(repository: &Repository, root: &SnapshotSummary, step: Step) -> Vec
                         told.push(Told::Closed(id));
                     }
                 }
-                Step::Drop { .. } | Step::FenceOldest => {}
+                Step::Drop { .. } | Step::Hold { .. } | Step::Release { .. } | Step::FenceOldest => {}
             }
             told
         }
@@ -172,6 +188,7 @@ fn judge(chain: &[Value], told: &[Told]) -> BTreeMap<String, String> {
     let mut committed: BTreeMap<String, (String, usize)> = BTreeMap::new();
     let mut opened = BTreeSet::new();
     let mut ended = BTreeSet::new();
+    let mut held = BTreeSet::new();
     let mut drops: BTreeMap<String, usize> = BTreeMap::new();
     for (generation, record) in chain.iter().enumerate() {
         assert_eq!(record["generation"], generation as u64);
@@ -194,7 +211,10 @@ fn judge(chain: &[Value], told: &[Told]) -> BTreeMap<String, String> {
                 assert!(open.remove(&text("session")));
                 ended.insert(text("session"));
             }
+            "hold" => assert!(held.insert(text("label")) && snapshots.contains_key(&text("label"))),
+            "release" => assert!(held.remove(&text("label"))),
             "drop" => {
+                assert!(!held.contains(&text("label")), "what is held stays");
                 assert!(snapshots.remove(&text("label")).is_some(), "only what is there is dropped");
                 *drops.entry(text("label")).or_default() += 1;
             }

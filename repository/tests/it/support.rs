@@ -134,6 +134,8 @@ pub async fn upload(session: &Session, label: &str, world: &World, stop: &Cancel
         bytes_sent: pages.bytes_sent,
         root: session.put_root(&root).await?,
         session: session.id().clone(),
+        expires_ms: None,
+        hold: None,
     };
     Ok(Written { summary, opened: opened.load(Ordering::Relaxed) })
 }

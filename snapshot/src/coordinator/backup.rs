@@ -230,6 +230,8 @@ fn summary(shared: &Shared, job: &JobRecord) -> Result<SnapshotSummary> {
         bytes_sent: job.counts.bytes_sent,
         root: page_ref(root)?,
         session: session_id(job)?,
+        expires_ms: None,
+        hold: None,
     })
 }
 

@@ -6,7 +6,6 @@ use super::*;
 use crate::fold::{Rules, State};
 use crate::manifest::SnapshotSummary;
 use crate::names::{Purpose, SessionId, upload_name};
-use crate::page::{PageKind, PageRef};
 use crate::record::Action;
 use std::collections::VecDeque;
 
@@ -109,7 +108,7 @@ impl Model {
             Writer::Commit(session, name) => {
                 self.labels += 1;
                 self.refers.insert(session.clone(), name);
-                let snapshot = Box::new(summary(format!("l{}", self.labels), session));
+                let snapshot = Box::new(SnapshotSummary::sample(format!("l{}", self.labels), session));
                 self.append(&Action::Commit { snapshot });
                 Writer::Idle
             }
@@ -125,7 +124,7 @@ impl Model {
             5 => {
                 let labels: Vec<String> = self.chain.last().unwrap().snapshots.keys().cloned().collect();
                 if let Some(label) = self.rng.choice(labels) {
-                    self.append(&Action::Drop { label });
+                    self.append(&Action::Drop { label, timestamp: "2026-01-01".into() });
                 }
             }
             6 => {
@@ -166,25 +165,6 @@ impl Model {
             self.step();
             self.live(self.chain.len() as u64 - 1).is_subset(&self.store)
         })
-    }
-}
-
-fn summary(label: String, session: SessionId) -> SnapshotSummary {
-    let root = PageRef { name: String::new(), len_bytes: 0, hash: String::new(), kind: PageKind::Snapshot, format: 1 };
-    SnapshotSummary {
-        label,
-        timestamp: "2026-01-01".into(),
-        database: "d".into(),
-        cluster: "c".into(),
-        created_ms: 0,
-        finished_ms: 0,
-        tables: 0,
-        tablets: 0,
-        files: 0,
-        bytes: 0,
-        bytes_sent: 0,
-        root,
-        session,
     }
 }
 
