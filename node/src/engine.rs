@@ -23,17 +23,22 @@ use crate::load::{BUFFER_BYTES, Loader, Publisher};
 use crate::query::{Limits, Planner};
 use crate::session::{Session, Variables};
 use crate::stream_load::{StreamLoad, StreamLoadResult};
+use arrow::array::RecordBatch;
 use catalog::records::NodeRecord;
 use catalog::{At, Catalog, EmbeddedStore, MetaStore, keys};
 use directory::Directory;
-use env::disk::{Disk, RealDisk};
+use env::disk::Disk;
+#[cfg(not(madsim))]
+use env::disk::RealDisk;
 use env::ids::{JobId, NodeId, TableId};
 use env::rt::sync::OwnedMutexGuard;
 use env::rt::time::{Instant, unix_millis};
 use env::rt::{CancellationToken, Duration};
 use gate::Gate;
 use parking_lot::Mutex;
-use snapshot::{Connections, JobKind, Jobs, Repositories, Service, TabletSource};
+#[cfg(not(madsim))]
+use snapshot::Connections;
+use snapshot::{JobKind, Jobs, Repositories, Service, TabletSource};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -150,19 +155,24 @@ impl Engine {
         let root = std::path::absolute(&options.data_dir).map_err(|failed| lock::failed(&options.data_dir, &failed))?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(&root));
         let place = Self::embedded(disk).await?;
-        Self::start(place, options, Some(lock)).await
+        let repositories = Arc::new(Connections::new(|dir| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>));
+        Self::start(place, repositories, options, Some(lock)).await
     }
 
-    /// The same on a disk that is not a directory's: nobody else may use the disk.
+    /// The same on a disk that is not a directory's (nobody else may use it), with repositories of the caller's choice.
     ///
     /// # Errors
     /// As [`Engine::open`], but never Busy.
-    pub async fn open_on(disk: Arc<dyn Disk>, options: EngineOptions) -> Result<Self, EngineError> {
+    pub async fn open_on(
+        disk: Arc<dyn Disk>,
+        repositories: Arc<dyn Repositories>,
+        options: EngineOptions,
+    ) -> Result<Self, EngineError> {
         let place = Self::embedded(disk).await?;
         #[cfg(not(madsim))]
-        return Self::start(place, options, None).await;
+        return Self::start(place, repositories, options, None).await;
         #[cfg(madsim)]
-        Self::start(place, options).await
+        Self::start(place, repositories, options).await
     }
 
     async fn embedded(disk: Arc<dyn Disk>) -> Result<Place, EngineError> {
@@ -178,6 +188,7 @@ impl Engine {
 
     async fn start(
         place: Place,
+        repositories: Arc<dyn Repositories>,
         options: EngineOptions,
         #[cfg(not(madsim))] lock: Option<lock::DirLock>,
     ) -> Result<Self, EngineError> {
@@ -215,8 +226,6 @@ impl Engine {
             let limits = Limits { memory_bytes: options.query_memory_bytes, spill_bytes: options.query_spill_bytes };
             Planner::new(views.clone(), Arc::clone(&disk), &spill, &limits)?
         };
-        let repositories: Arc<dyn Repositories> =
-            Arc::new(Connections::new(|dir| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>));
         let source = Arc::new(TabletSource::new(store.clone(), Arc::clone(&disk)));
         let (jobs, service) =
             Service::start(catalog.clone(), source, Arc::clone(&repositories), node, options.jobs.clone()).await?;
@@ -322,6 +331,30 @@ impl Engine {
         Ok((whole.rows, whole.sum))
     }
 
+    /// The rows of tables, all read at one revision of the catalog, in the order of the names: pairs of database and table.
+    ///
+    /// All of it is held in memory: for small tables and for tests.
+    ///
+    /// # Errors
+    /// 1049, 1146; Corrupt when a segment cannot be read.
+    pub async fn read_tables(&self, names: &[(String, String)]) -> Result<Vec<Vec<RecordBatch>>, EngineError> {
+        let opened = self.inner.views.open(names).await?;
+        let mut tables = Vec::with_capacity(opened.len());
+        for views in opened {
+            let read = move || {
+                let mut batches = Vec::new();
+                for view in views.partitions.iter().flat_map(|partition| &partition.tablets) {
+                    for batch in view.scan(None, 65_536) {
+                        batches.push(batch?);
+                    }
+                }
+                Ok::<_, tablet::Error>(batches)
+            };
+            tables.push(env::rt::blocking(read).await?);
+        }
+        Ok(tables)
+    }
+
     /// How long it has been open.
     pub fn uptime(&self) -> Duration {
         self.inner.started.elapsed()
@@ -331,11 +364,13 @@ impl Engine {
         self.inner.node
     }
 
-    pub(crate) fn catalog(&self) -> &Catalog {
+    /// What exists.
+    pub fn catalog(&self) -> &Catalog {
         &self.inner.catalog
     }
 
-    pub(crate) fn store(&self) -> &TabletStore {
+    /// The tablets of this node.
+    pub fn store(&self) -> &TabletStore {
         &self.inner.store
     }
 
@@ -351,7 +386,8 @@ impl Engine {
         &self.inner.loader
     }
 
-    pub(crate) fn repositories(&self) -> &Arc<dyn Repositories> {
+    /// The repositories that it knows.
+    pub fn repositories(&self) -> &Arc<dyn Repositories> {
         &self.inner.repositories
     }
 

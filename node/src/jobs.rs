@@ -13,13 +13,11 @@ use crate::sql::{
 };
 use catalog::records::RepositoryRecord;
 use catalog::{At, Stored, keys, names};
-use env::disk::RealDisk;
 use env::ids::{DatabaseId, RepositoryId};
 use env::rt::time::unix_millis;
 use repository::{Location, Properties, Repository};
 use snapshot::view::{BACKUP_COLUMNS, RESTORE_COLUMNS};
 use snapshot::{BackupRequest, JobKind, ObjectSpec, Objects, RestoreRequest, view};
-use std::sync::Arc;
 
 /// Executes a statement of the family.
 ///
@@ -65,7 +63,7 @@ async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result
     let location = if trimmed.ends_with(':') { create.location.clone() } else { trimmed.to_owned() };
     let at = Location::parse(&location)?;
     let properties = Properties::parse(&at, &create.properties)?;
-    let store = repository::connect(&at, &properties, |dir| Arc::new(RealDisk::new(dir)) as Arc<dyn env::disk::Disk>)?;
+    let store = engine.repositories().connect(&at, &properties)?;
     let opened = if create.read_only {
         match Repository::open(store).await {
             Ok(opened) => opened,

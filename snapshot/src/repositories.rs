@@ -6,6 +6,7 @@ use catalog::records::RepositoryRecord;
 use env::disk::Disk;
 use env::ids::RepositoryId;
 use env::rt;
+use object_store::ObjectStore;
 use repository::{Location, Properties, Repository};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,6 +16,12 @@ use std::sync::Arc;
 /// Opens repositories by their records.
 #[async_trait]
 pub trait Repositories: fmt::Debug + Send + Sync + 'static {
+    /// The store at a location, whether or not a repository is there.
+    ///
+    /// # Errors
+    /// What is wrong with the properties; what the storage says.
+    fn connect(&self, location: &Location, properties: &Properties) -> Result<Arc<dyn ObjectStore>>;
+
     /// The repository that a record speaks of.
     ///
     /// # Errors
@@ -49,6 +56,10 @@ impl Connections {
 
 #[async_trait]
 impl Repositories for Connections {
+    fn connect(&self, location: &Location, properties: &Properties) -> Result<Arc<dyn ObjectStore>> {
+        Ok(repository::connect(location, properties, |dir| (self.disk)(dir))?)
+    }
+
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
         let mut open = self.open.lock().await;
         if let Some((location, repository)) = open.get(&record.id)
@@ -58,7 +69,7 @@ impl Repositories for Connections {
         }
         let location = Location::parse(&record.location)?;
         let properties = Properties::parse(&location, &record.properties)?;
-        let store = repository::connect(&location, &properties, |dir| (self.disk)(dir))?;
+        let store = self.connect(&location, &properties)?;
         let repository = Repository::open(store).await?;
         open.insert(record.id, (record.location.clone(), repository.clone()));
         Ok(repository)

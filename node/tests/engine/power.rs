@@ -2,10 +2,11 @@
 //! the tables take loads again.
 
 use super::Client;
-use env::disk::MemDisk;
+use env::disk::{MemDisk, RealDisk};
 use env::rt::Duration;
 use node::engine::{Engine, EngineOptions};
 use node::error::EngineError;
+use snapshot::Connections;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,7 +31,8 @@ async fn open(disk: &MemDisk, dir: &Path) -> Result<Engine, EngineError> {
     let mut options = EngineOptions::new(dir);
     // Nothing but the script writes.
     options.tidy_every = Duration::from_hours(1);
-    Engine::open_on(Arc::new(disk.clone()), options).await
+    let repositories = Connections::new(|dir| Arc::new(RealDisk::new(dir)));
+    Engine::open_on(Arc::new(disk.clone()), Arc::new(repositories), options).await
 }
 
 fn client(engine: &Engine) -> Client {

@@ -5,7 +5,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::records::RepositoryRecord;
 use env::ids::{JobId, RepositoryId, TabletId, Version};
-use repository::Repository;
+use object_store::ObjectStore;
+use repository::{Location, Properties, Repository};
 use snapshot::{
     Connections, Error, ErrorKind, Objects, Repositories, Result, SnapshotSource, SourceFile, SourceImage, StagedImage,
     StagedSink,
@@ -102,6 +103,9 @@ struct FaultyRepositories {
 
 #[async_trait]
 impl Repositories for FaultyRepositories {
+    fn connect(&self, location: &Location, properties: &Properties) -> Result<Arc<dyn ObjectStore>> {
+        self.inner.connect(location, properties)
+    }
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
         Trouble::pass(&self.trouble.repository)?;
         self.inner.open(record).await
