@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use env::disk::{Disk, RealDisk};
 use env::rt::{CancellationToken, time};
 use repository::{
-    FileIn, OpenFile, PartitionManifest, Purpose, Repository, SnapshotRoot, SnapshotSummary, StreamOptions,
+    FileIn, Limiter, OpenFile, PartitionManifest, Purpose, Repository, SnapshotRoot, SnapshotSummary, StreamOptions,
     TableManifest, TabletEntryIn, no_progress,
 };
 use std::fs;
@@ -63,7 +63,8 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
     let repository = Repository::create(repository::local(to), "bench", now).await?;
     let id = repository.new_session_id().await?;
     let session = repository.open_session(&id, Purpose::Backup, "bench", now).await?;
-    let mut writer = session.writer(StreamOptions::default(), no_progress(), CancellationToken::new());
+    let mut writer =
+        session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(source));
     writer.begin_partition(1, 1, None).await?;
     for (number, segment) in (0_u32..).zip(segments) {
@@ -82,7 +83,14 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
         };
         let tablet = u64::from(number);
         writer
-            .add(TabletEntryIn { tablet, bucket: number, version: 1, meta: serde_json::Value::Null, files: vec![file] })
+            .add(TabletEntryIn {
+                tablet,
+                bucket: number,
+                version: 1,
+                lineage: None,
+                meta: serde_json::Value::Null,
+                files: vec![file],
+            })
             .await?;
     }
     let pages = writer.end_partition().await?;

@@ -182,7 +182,8 @@ impl SnapshotSource for NoteStore {
     fn image(&self, owner: JobId, tablet: TabletId) -> Result<SourceImage> {
         let (version, notes) = self.pinned(owner, tablet)?;
         let meta = serde_json::to_value(&notes).map_err(|error| Error::Internal(error.to_string()))?;
-        Ok(SourceImage { version, meta, files: notes.iter().map(SourceFile::from).collect() })
+        // Its files are never rewritten, so their own identity is enough.
+        Ok(SourceImage { version, lineage: None, meta, files: notes.iter().map(SourceFile::from).collect() })
     }
 
     async fn open(&self, owner: JobId, tablet: TabletId, name: &str) -> Result<Bytes> {

@@ -13,7 +13,7 @@
 //! ```
 //! # tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
 //! use env::rt::CancellationToken;
-//! use repository::{FileIn, Purpose, Repository, StreamOptions, TabletEntryIn, no_progress};
+//! use repository::{FileIn, Limiter, Purpose, Repository, StreamOptions, TabletEntryIn, no_progress};
 //! use std::sync::Arc;
 //!
 //! let store = Arc::new(object_store::memory::InMemory::new());
@@ -21,7 +21,8 @@
 //! let id = repository.new_session_id().await?; // written down here, so that a crash can resume
 //! let session = repository.open_session(&id, Purpose::Backup, "job 1", 0).await?;
 //!
-//! let mut writer = session.writer(StreamOptions::default(), no_progress(), CancellationToken::new());
+//! let (limiter, stop) = (Limiter::unlimited(), CancellationToken::new());
+//! let mut writer = session.writer(StreamOptions::default(), limiter, no_progress(), stop);
 //! writer.begin_partition(1, 10, None).await?;
 //! let bytes = bytes::Bytes::from_static(b"rows");
 //! let file = FileIn {
@@ -31,7 +32,14 @@
 //!     crc32: crc32fast::hash(&bytes),
 //!     open: Box::new(|| Box::pin(std::future::ready(Ok(bytes)))),
 //! };
-//! let tablet = TabletEntryIn { tablet: 100, bucket: 0, version: 2, meta: serde_json::json!({}), files: vec![file] };
+//! let tablet = TabletEntryIn {
+//!     tablet: 100,
+//!     bucket: 0,
+//!     version: 2,
+//!     lineage: None,
+//!     meta: serde_json::json!({}),
+//!     files: vec![file],
+//! };
 //! writer.add(tablet).await?;
 //! let written = writer.end_partition().await?;
 //! assert_eq!((written.tablets, written.bytes_sent), (1, 4));
@@ -46,6 +54,7 @@ pub mod conformance;
 mod error;
 mod fold;
 mod index;
+mod limit;
 mod local;
 mod location;
 mod log;
@@ -65,6 +74,7 @@ mod writer;
 pub use checksum::CHUNK_BYTES;
 pub use error::{Corruption, Error, ErrorKind, Result, Source};
 pub use fold::{LABEL_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, SESSIONS_MAX};
+pub use limit::{Limiter, Rates, Traffic};
 pub use local::{LocalStore, local};
 pub use location::Location;
 pub use manifest::{

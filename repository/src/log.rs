@@ -88,6 +88,11 @@ impl Log {
         Self { objects, seen: Arc::default() }
     }
 
+    /// The same log, read and written by way of `objects`.
+    pub(crate) fn within(&self, objects: Objects) -> Self {
+        Self { objects, seen: Arc::clone(&self.seen) }
+    }
+
     /// The record of a generation; none when that slot is free.
     pub(crate) async fn read(&self, generation: Generation) -> Result<Option<Head>> {
         let name = commit_name(generation);
@@ -249,6 +254,8 @@ impl Log {
             if matches!(put, Ok(Put::Made)) {
                 return Ok(true);
             }
+            // A first attempt that was refused for good, or never sent, has made nothing and will not.
+            let sent = attempt > 0 || put.as_ref().is_err_and(|failed| failed.kind() == ErrorKind::Unavailable);
             let last = match self.read(record.generation).await {
                 Ok(Some(found)) if found.record.token != record.token => return Ok(false),
                 Ok(Some(_)) if put.is_ok() => return Ok(true),
@@ -263,8 +270,7 @@ impl Log {
                 }
             };
             if last.kind() != ErrorKind::Unavailable {
-                // The first attempt was refused for good; what an earlier one left under way may still arrive.
-                return Err(if attempt == 0 { last } else { indeterminate(last) });
+                return Err(if sent { indeterminate(last) } else { last });
             }
             attempt += 1;
             if attempt >= ATTEMPTS * 2 {

@@ -179,6 +179,10 @@ pub struct TabletEntry {
     pub bucket: u32,
     /// Its version at the cut.
     pub version: u64,
+    /// Tells its rows: two entries of one cluster with equal lineage have equal rows at the same version, whatever their
+    /// files. Left out by stores that cannot tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
     /// What its store needs to open it, opaque to the repository.
     pub meta: Value,
     /// Its files.

@@ -1,12 +1,14 @@
-//! The object store as the rest of this crate sees it: bounded reads, create-only writes, retries of what passes.
+//! The object store as the rest of this crate sees it: bounded reads, create-only writes, retries of what passes, and
+//! for each caller a limit that every request counts against and a token that ends them.
 //! Driver: decides nothing about the repository.
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limit::{Cost, Limiter};
 use crate::page::{PageKind, PageRef};
 use bytes::Bytes;
-use env::rt::Duration;
-use env::rt::time::sleep;
-use futures::{StreamExt, TryStreamExt};
+use env::rt::time::{sleep, timeout};
+use env::rt::{CancellationToken, Duration};
+use futures::StreamExt;
 use object_store::path::Path;
 use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use std::fmt::Debug;
@@ -15,6 +17,12 @@ use std::sync::Arc;
 
 /// How often an operation is tried when the store's answer may be a passing one.
 pub(crate) const ATTEMPTS: u32 = 5;
+
+/// A write under way when the token says stop has so long to end: cut off, it might still take effect later.
+pub(crate) const GRACE: Duration = Duration::from_millis(500);
+
+/// Objects that one request of a listing tells of, by which listings are counted.
+const LISTED_PER_REQUEST: usize = 1000;
 
 /// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to the doubled bound, at most 1 s.
 pub(crate) async fn back_off(attempt: u32) {
@@ -38,15 +46,74 @@ pub(crate) struct Listed {
     pub(crate) len_bytes: u64,
 }
 
-/// A store with the repository's manners; clones share it.
+/// A store with the repository's manners, for one caller; clones share it.
 #[derive(Debug, Clone)]
 pub(crate) struct Objects {
     store: Arc<dyn ObjectStore>,
+    limiter: Limiter,
+    stop: CancellationToken,
 }
 
 impl Objects {
     pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, limiter: Limiter::unlimited(), stop: CancellationToken::new() }
+    }
+
+    /// The same store for somebody else: requests count against `limiter`, and end when `stop` says so.
+    pub(crate) fn within(&self, limiter: &Limiter, stop: &CancellationToken) -> Self {
+        Self { store: Arc::clone(&self.store), limiter: limiter.clone(), stop: stop.clone() }
+    }
+
+    /// What `doing` gives, or `Cancelled` as soon as the token says stop.
+    async fn or_stop<T>(&self, doing: impl Future<Output = T>) -> Result<T> {
+        env::select! {
+            () = self.stop.cancelled() => Err(Error::Cancelled),
+            done = doing => Ok(done),
+        }
+    }
+
+    /// A request that changes nothing.
+    async fn reading<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T> {
+        self.or_stop(async {
+            self.limiter.take(Cost::request(bytes)).await;
+            request.await
+        })
+        .await
+    }
+
+    /// A request that may take effect: `Cancelled` only if it was not sent; one that is under way when the token says
+    /// stop gets a moment to end, and then it is not known what came of it.
+    pub(crate) async fn writing<T>(
+        &self,
+        name: &str,
+        bytes: u64,
+        request: impl Future<Output = object_store::Result<T>>,
+    ) -> Result<object_store::Result<T>> {
+        self.or_stop(self.limiter.take(Cost::request(bytes))).await?;
+        let mut request = std::pin::pin!(request);
+        env::select! {
+            done = &mut request => return Ok(done),
+            () = self.stop.cancelled() => {}
+        }
+        let cut_off = |_late| {
+            let source = "stopped before the store answered".into();
+            Error::Unavailable { object: name.to_owned(), source }
+        };
+        timeout(GRACE, request).await.map_err(cut_off)
+    }
+
+    /// Waits and counts when `failed` may pass; gives it back when it will not, or not soon.
+    pub(crate) async fn passing(&self, attempt: u32, failed: Error) -> Result<u32> {
+        if self.stop.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        if failed.kind() != ErrorKind::Unavailable || attempt + 1 >= ATTEMPTS {
+            return Err(failed);
+        }
+        tracing::debug!(error = &failed as &dyn std::error::Error, attempt, "the object store failed, trying again");
+        self.limiter.count_retry();
+        self.or_stop(back_off(attempt)).await?;
+        Ok(attempt + 1)
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -68,16 +135,17 @@ impl Objects {
                 if got.meta.size > max_bytes {
                     return Ok(Err(got.meta.size));
                 }
+                self.limiter.take(Cost { requests: 0, bytes: got.meta.size }).await;
                 got.bytes().await.map(Ok)
             };
-            match got.await {
+            match self.reading(0, got).await? {
                 Ok(Ok(bytes)) => return Ok(Some(bytes)),
                 Ok(Err(size)) => {
                     let expected = format!("at most {max_bytes} bytes");
                     return Err(Error::corrupt(name, max_bytes, expected, format!("{size} bytes")));
                 }
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(failed) => attempt = passing(attempt, Error::from_store(name, failed)).await?,
+                Err(failed) => attempt = self.passing(attempt, Error::from_store(name, failed)).await?,
             }
         }
     }
@@ -102,7 +170,7 @@ impl Objects {
         loop {
             let options = GetOptions::new().with_range(Some(range.clone()));
             let got = async { self.store.get_opts(&path, options).await?.bytes().await };
-            let failed = match got.await {
+            let failed = match self.reading(wanted, got).await? {
                 Ok(bytes) if bytes.len() as u64 == wanted => return Ok(bytes),
                 Ok(bytes) => {
                     let end = range.start + bytes.len() as u64;
@@ -119,7 +187,7 @@ impl Objects {
                 let expected = format!("at least {} bytes", range.end);
                 return Err(Error::corrupt(name, len, expected, format!("an object of {len} bytes")));
             }
-            attempt = passing(attempt, failed).await?;
+            attempt = self.passing(attempt, failed).await?;
         }
     }
 
@@ -128,10 +196,10 @@ impl Objects {
         let path = Self::path(name)?;
         let mut attempt = 0;
         loop {
-            match self.store.head(&path).await {
+            match self.reading(0, self.store.head(&path)).await? {
                 Ok(meta) => return Ok(Some(meta.size)),
                 Err(object_store::Error::NotFound { .. }) => return Ok(None),
-                Err(failed) => attempt = passing(attempt, Error::from_store(name, failed)).await?,
+                Err(failed) => attempt = self.passing(attempt, Error::from_store(name, failed)).await?,
             }
         }
     }
@@ -140,7 +208,8 @@ impl Objects {
     pub(crate) async fn put_once(&self, name: &str, payload: PutPayload) -> Result<Put> {
         let path = Self::path(name)?;
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&path, payload, options).await {
+        let bytes = payload.content_length() as u64;
+        match self.writing(name, bytes, self.store.put_opts(&path, payload, options)).await? {
             Ok(_) => Ok(Put::Made),
             Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
                 Ok(Put::Exists)
@@ -166,10 +235,11 @@ impl Objects {
                     // "Somebody else is at it" and nothing came of it.
                     None => {
                         let failed: crate::Source = "it exists, says one answer, and does not, says the next".into();
-                        attempt = passing(attempt, Error::Unavailable { object: name.into(), source: failed }).await?;
+                        attempt =
+                            self.passing(attempt, Error::Unavailable { object: name.into(), source: failed }).await?;
                     }
                 },
-                Err(failed) => attempt = passing(attempt, failed).await?,
+                Err(failed) => attempt = self.passing(attempt, failed).await?,
             }
         }
     }
@@ -179,13 +249,20 @@ impl Objects {
         let path = Self::path(prefix)?;
         let mut attempt = 0;
         loop {
-            let listed = self
-                .store
-                .list(Some(&path))
-                .map_ok(|meta| Listed { name: meta.location.to_string(), len_bytes: meta.size });
-            match listed.try_collect().await {
+            let listing = async {
+                let (mut listing, mut listed) = (self.store.list(Some(&path)), Vec::new());
+                while let Some(meta) = listing.next().await {
+                    let meta = meta?;
+                    listed.push(Listed { name: meta.location.to_string(), len_bytes: meta.size });
+                    if listed.len().is_multiple_of(LISTED_PER_REQUEST) {
+                        self.limiter.take(Cost::request(0)).await;
+                    }
+                }
+                Ok::<_, object_store::Error>(listed)
+            };
+            match self.reading(0, listing).await? {
                 Ok(listed) => return Ok(listed),
-                Err(failed) => attempt = passing(attempt, Error::from_store(prefix, failed)).await?,
+                Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
             }
         }
     }
@@ -194,22 +271,20 @@ impl Objects {
     pub(crate) async fn first<T>(&self, prefix: &str, pick: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
         let path = Self::path(prefix)?;
         let mut attempt = 0;
-        'again: loop {
-            let mut listed = self.store.list(Some(&path));
-            while let Some(meta) = listed.next().await {
-                match meta {
-                    Ok(meta) => {
-                        if let Some(picked) = pick(meta.location.as_ref()) {
-                            return Ok(Some(picked));
-                        }
-                    }
-                    Err(failed) => {
-                        attempt = passing(attempt, Error::from_store(prefix, failed)).await?;
-                        continue 'again;
+        loop {
+            let picking = async {
+                let mut listing = self.store.list(Some(&path));
+                while let Some(meta) = listing.next().await {
+                    if let Some(picked) = pick(meta?.location.as_ref()) {
+                        return Ok(Some(picked));
                     }
                 }
+                Ok::<_, object_store::Error>(None)
+            };
+            match self.reading(0, picking).await? {
+                Ok(picked) => return Ok(picked),
+                Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
             }
-            return Ok(None);
         }
     }
 
@@ -219,28 +294,25 @@ impl Objects {
         loop {
             let paths: Result<Vec<Path>> = names.iter().map(|name| Self::path(name)).collect();
             let paths = futures::stream::iter(paths?.into_iter().map(Ok)).boxed();
-            let mut deleted = self.store.delete_stream(paths);
-            let mut failed = None;
-            while let Some(answer) = deleted.next().await {
-                match answer {
-                    Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
-                    Err(error) => failed = Some(error),
+            // Stores count each object of a bulk request.
+            self.or_stop(self.limiter.take(Cost { requests: names.len() as u64, bytes: 0 })).await?;
+            let deleting = async {
+                let mut deleted = self.store.delete_stream(paths);
+                let mut failed = None;
+                while let Some(answer) = deleted.next().await {
+                    match answer {
+                        Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                        Err(error) => failed = Some(error),
+                    }
                 }
-            }
+                failed
+            };
+            // What is being deleted is dead, whenever it lands.
+            let failed = self.or_stop(deleting).await?;
             let Some(error) = failed else { return Ok(()) };
-            attempt = passing(attempt, Error::from_store(names.first().map_or("", String::as_str), error)).await?;
+            attempt = self.passing(attempt, Error::from_store(names.first().map_or("", String::as_str), error)).await?;
         }
     }
-}
-
-/// Waits and counts when `failed` may pass; gives it back when it will not, or not soon.
-pub(crate) async fn passing(attempt: u32, failed: Error) -> Result<u32> {
-    if failed.kind() != ErrorKind::Unavailable || attempt + 1 >= ATTEMPTS {
-        return Err(failed);
-    }
-    tracing::debug!(error = &failed as &dyn std::error::Error, attempt, "the object store failed, trying again");
-    back_off(attempt).await;
-    Ok(attempt + 1)
 }
 
 /// What an object that is referred to and not there is called.

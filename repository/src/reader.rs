@@ -2,6 +2,7 @@
 
 use crate::checksum;
 use crate::error::{Error, Result};
+use crate::limit::Limiter;
 use crate::manifest::{
     FileEntry, PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef, TabletEntry,
 };
@@ -54,35 +55,33 @@ impl SnapshotReader {
     ///
     /// # Errors
     /// `Corrupt` naming object, offset, expected and found checksum of the first bad chunk noticed, or the missing
-    /// object; [`Error::Peer`] when the sink fails; `Cancelled` when `stop` says so, looked at for each part; what the
-    /// store says. The sink may have taken a part of the file by then.
+    /// object; [`Error::Peer`] when the sink fails; `Cancelled` when `stop` says so; what the store says. The sink may
+    /// have taken a part of the file by then.
     pub async fn fetch(
         &self,
         file: &FileEntry,
         sink: &dyn ChunkSink,
         options: StreamOptions,
+        limiter: &Limiter,
         progress: &Progress,
         stop: &CancellationToken,
     ) -> Result<()> {
         file.check()?;
-        let options = options.sane();
+        let (options, objects) = (options.sane(), &self.objects.within(limiter, stop));
         let chunk = u64::from(file.chunk_bytes);
         // Parts are whole chunks: each can be verified alone.
         let chunks_per_part = (options.part_bytes / chunk).max(1);
         let parts = file.len_bytes.div_ceil(chunk * chunks_per_part);
         let fetched = futures::stream::iter(0..parts).map(|part| async move {
-            if stop.is_cancelled() {
-                return Err(Error::Cancelled);
-            }
             let start = part * chunks_per_part * chunk;
             let end = (start + chunks_per_part * chunk).min(file.len_bytes);
             let range = file.offset + start..file.offset + end;
-            let bytes = env::select! {
-                () = stop.cancelled() => return Err(Error::Cancelled),
-                bytes = self.objects.range(&file.object, range) => bytes?,
-            };
+            let bytes = objects.range(&file.object, range).await?;
             let first = usize::try_from(part * chunks_per_part).unwrap_or(usize::MAX);
             verify(file, first, &bytes).await?;
+            if stop.is_cancelled() {
+                return Err(Error::Cancelled);
+            }
             let len = end - start;
             sink.write(start, bytes)
                 .await

@@ -3,6 +3,7 @@
 use crate::error::{Error, Result};
 use crate::fold::{self, NAME_BYTES_MAX, Violation};
 use crate::index;
+use crate::limit::Limiter;
 use crate::log::{Fate, Head, Log, Refused};
 use crate::manifest::SnapshotSummary;
 use crate::names::{Generation, IDENTITY, Purpose, SessionId, commit_name};
@@ -11,6 +12,7 @@ use crate::page::{self, FORMAT};
 use crate::reader::SnapshotReader;
 use crate::record::{Action, Identity, OpenSession, Record};
 use crate::session::Session;
+use env::rt::CancellationToken;
 use object_store::ObjectStore;
 use serde_json::Map;
 use std::collections::BTreeSet;
@@ -86,6 +88,14 @@ impl Repository {
             return Err(Error::corrupt(IDENTITY, 0, expected, found));
         }
         Ok(Self { objects, log, identity: Arc::new(identity) })
+    }
+
+    /// The same repository for one job or statement: what is asked of it, or of sessions and readers that it opens,
+    /// counts against `limiter` and ends with `Cancelled` when `stop` says so.
+    #[must_use]
+    pub fn within(&self, limiter: &Limiter, stop: &CancellationToken) -> Self {
+        let objects = self.objects.within(limiter, stop);
+        Self { log: self.log.within(objects.clone()), objects, identity: Arc::clone(&self.identity) }
     }
 
     /// Who the repository is.

@@ -3,10 +3,11 @@
 use crate::error::{Error, Result};
 use crate::fold::{Violation, check_summary};
 use crate::index;
+use crate::limit::Limiter;
 use crate::log::{Fate, Refused};
 use crate::manifest::{PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef};
 use crate::names::{Generation, Owner, SessionId};
-use crate::objects::{Listed, Put};
+use crate::objects::{Listed, Objects, Put};
 use crate::options::{Progress, StreamOptions};
 use crate::page::{self, PageKind, PageRef};
 use crate::reader::SnapshotReader;
@@ -157,19 +158,19 @@ impl Session {
     }
 
     /// Puts a page, unless an equal one may be shared; it is durable when this returns.
-    pub(crate) async fn put_page(&self, kind: PageKind, bytes: Bytes) -> Result<PageRef> {
+    pub(crate) async fn put_page(&self, objects: &Objects, kind: PageKind, bytes: Bytes) -> Result<PageRef> {
         let page = PageRef::of(&self.shared.owner, kind, &bytes)?;
         if let Some(known) = self.shared.known.lock().get(&page.hash)
             && known.kind == kind
         {
             return Ok(known.clone());
         }
-        let _made: Put = self.shared.repository.objects.put_own(&page.name, bytes.into()).await?;
+        let _made: Put = objects.put_own(&page.name, bytes.into()).await?;
         Ok(page)
     }
 
     /// What an earlier life of this session uploaded: object name to length. Empty for a session that began here.
-    pub(crate) async fn uploaded(&self) -> Result<&BTreeMap<String, u64>> {
+    pub(crate) async fn uploaded(&self, objects: &Objects) -> Result<&BTreeMap<String, u64>> {
         let shared = &self.shared;
         shared
             .uploaded
@@ -177,15 +178,21 @@ impl Session {
                 if !shared.resumed {
                     return Ok(BTreeMap::new());
                 }
-                let listed = shared.repository.objects.list(&format!("data/{}", shared.owner)).await?;
+                let listed = objects.list(&format!("data/{}", shared.owner)).await?;
                 Ok(listed.into_iter().map(|Listed { name, len_bytes }| (name, len_bytes)).collect())
             })
             .await
     }
 
-    /// One node's writer of tablets. Several may work side by side.
-    pub fn writer(&self, options: StreamOptions, progress: Progress, stop: CancellationToken) -> TabletWriter {
-        TabletWriter::new(self.clone(), options.sane(), progress, stop)
+    /// One node's writer of tablets, whose requests count against `limiter`. Several may work side by side.
+    pub fn writer(
+        &self,
+        options: StreamOptions,
+        limiter: Limiter,
+        progress: Progress,
+        stop: CancellationToken,
+    ) -> TabletWriter {
+        TabletWriter::new(self.clone(), options.sane(), limiter, progress, stop)
     }
 
     /// Writes a table's page; an equal page of an earlier snapshot is shared.
@@ -193,7 +200,9 @@ impl Session {
     /// # Errors
     /// `Invalid` when it would be larger than [`PAGE_BYTES_MAX`](crate::PAGE_BYTES_MAX); what the store says.
     pub async fn put_table(&self, table: &TableManifest) -> Result<TableRef> {
-        let page = self.put_page(PageKind::Table, page::encode(PageKind::Table, table)?).await?;
+        let page = self
+            .put_page(&self.shared.repository.objects, PageKind::Table, page::encode(PageKind::Table, table)?)
+            .await?;
         let sum = |of: fn(&PartitionManifest) -> u64| table.partitions.iter().map(of).fold(0, u64::saturating_add);
         Ok(TableRef {
             id: table.id,
@@ -211,7 +220,8 @@ impl Session {
     /// # Errors
     /// `Invalid` when it would be larger than [`PAGE_BYTES_MAX`](crate::PAGE_BYTES_MAX); what the store says.
     pub async fn put_root(&self, root: &SnapshotRoot) -> Result<PageRef> {
-        self.put_page(PageKind::Snapshot, page::encode(PageKind::Snapshot, root)?).await
+        self.put_page(&self.shared.repository.objects, PageKind::Snapshot, page::encode(PageKind::Snapshot, root)?)
+            .await
     }
 
     /// Ends the session with a snapshot: from then on it exists, whole. Everything that it refers to must be durable,

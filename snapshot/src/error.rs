@@ -90,6 +90,14 @@ pub enum Error {
         /// The database's name or id.
         database: String,
     },
+    /// Nothing whose limits could be changed.
+    #[error("no {kind} job is running in database {database}; limits of a new one are properties of its statement")]
+    NotRunning {
+        /// The kind asked for.
+        kind: JobKind,
+        /// The database's name or id.
+        database: String,
+    },
     /// The job cannot be cancelled any more.
     #[error("{kind} job {job} with label {label} cannot be cancelled, state: {state}{reason}")]
     NotCancellable {
@@ -204,6 +212,7 @@ impl Error {
             | Self::UnknownRepository(_)
             | Self::UnknownSnapshot { .. }
             | Self::NothingToCancel { .. }
+            | Self::NotRunning { .. }
             | Self::UnknownJob(_) => ErrorKind::NotFound,
             Self::ReadOnly(_) => ErrorKind::Denied,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,

@@ -4,7 +4,7 @@ use crate::plan::TaskSizes;
 use crate::request::TIMEOUT_S_MIN;
 use env::rt::Duration;
 use futures::future::BoxFuture;
-use repository::StreamOptions;
+use repository::{Rates, StreamOptions};
 use std::fmt;
 use std::sync::Arc;
 
@@ -46,6 +46,9 @@ pub struct Options {
     pub files_at_once: usize,
     /// How files are streamed.
     pub stream: StreamOptions,
+    /// How fast all jobs of this node together may talk to repositories, until
+    /// [`Jobs::set_node_limits`](crate::Jobs::set_node_limits).
+    pub node_rates: Rates,
     /// First pause after a passing error; it doubles up to `retry_pause_max`.
     pub retry_pause: Duration,
     /// Longest pause after a passing error.
@@ -75,6 +78,7 @@ impl Default for Options {
             tasks_at_once: 4,
             files_at_once: 4,
             stream: StreamOptions::default(),
+            node_rates: Rates::default(),
             retry_pause: Duration::from_millis(100),
             retry_pause_max: Duration::from_secs(30),
             retries: 12,

@@ -1,7 +1,7 @@
 //! What a BACKUP or RESTORE statement asks for, and the rules of its properties. Pure.
 
 use crate::error::{Error, Result};
-use catalog::records::job::{ObjectSpec, Objects};
+use catalog::records::job::{JobLimits, ObjectSpec, Objects};
 use env::ids::DatabaseId;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,7 +26,7 @@ pub struct BackupRequest {
     pub repository: String,
     /// Which tables and partitions.
     pub objects: Objects,
-    /// `type` and `timeout`.
+    /// `type`, `timeout`, and the [limits](LimitsChange).
     pub properties: BTreeMap<String, String>,
     /// Who asks.
     pub user: String,
@@ -46,7 +46,7 @@ pub struct RestoreRequest {
     /// Which tables and partitions of the snapshot, and under which names.
     pub objects: Objects,
     /// `backup_timestamp` (required), `timeout`, `replication_num`, `allow_load`, `meta_version`,
-    /// `starrocks_meta_version`.
+    /// `starrocks_meta_version`, and the [limits](LimitsChange).
     pub properties: BTreeMap<String, String>,
     /// Who asks.
     pub user: String,
@@ -57,6 +57,8 @@ pub struct RestoreRequest {
 pub struct BackupProperties {
     /// Seconds from submission.
     pub timeout_s: u64,
+    /// How fast.
+    pub limits: JobLimits,
 }
 
 /// The properties of a RESTORE, checked.
@@ -66,10 +68,50 @@ pub struct RestoreProperties {
     pub timestamp: String,
     /// Seconds from submission.
     pub timeout_s: u64,
+    /// How fast.
+    pub limits: JobLimits,
     /// Replicas of each tablet.
     pub replication_num: Option<u32>,
     /// Kept and shown, without effect.
     pub allow_load: bool,
+}
+
+/// Bytes per second, both directions together: a number, or one with a unit such as `100MB`. 0 is no limit.
+const MAX_BYTES: &str = "max_bytes_per_second";
+/// Requests per second. 0 is no limit.
+const MAX_REQUESTS: &str = "max_requests_per_second";
+
+/// New limits for a running job, from the properties `max_bytes_per_second` and `max_requests_per_second`. What is not
+/// named stays as it is; 0 takes a limit away.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct LimitsChange {
+    bytes: Option<u64>,
+    requests: Option<u64>,
+}
+
+impl LimitsChange {
+    /// Checks the properties.
+    ///
+    /// # Errors
+    /// `Invalid`, listing every problem with the key that it is about, and when none is named.
+    pub fn parse(properties: &BTreeMap<String, String>) -> Result<Self> {
+        let mut reader = Reader::new(properties, &[MAX_BYTES, MAX_REQUESTS]);
+        if properties.is_empty() {
+            reader.problems.push(format!("nothing is set; name one of: {MAX_BYTES}, {MAX_REQUESTS}"));
+        }
+        let change = reader.limits();
+        reader.finish(change)
+    }
+
+    /// The limits after the change.
+    #[must_use]
+    pub fn apply(self, limits: JobLimits) -> JobLimits {
+        let pick = |new: Option<u64>, old| new.map_or(old, |rate| (rate > 0).then_some(rate));
+        JobLimits {
+            max_bytes_per_second: pick(self.bytes, limits.max_bytes_per_second),
+            max_requests_per_second: pick(self.requests, limits.max_requests_per_second),
+        }
+    }
 }
 
 /// Everything that is wrong with a statement's properties.
@@ -128,6 +170,19 @@ impl<'a> Reader<'a> {
         self.integer("timeout", least_s, u64::from(u32::MAX), " seconds").unwrap_or(TIMEOUT_S_DEFAULT)
     }
 
+    fn limits(&mut self) -> LimitsChange {
+        let requests = self.integer(MAX_REQUESTS, 0, u64::from(u32::MAX), "");
+        let bytes = self.get(MAX_BYTES).and_then(|text| {
+            let parsed = text.trim().parse::<bytesize::ByteSize>();
+            if parsed.is_err() {
+                let hint = "bytes in a second, like 104857600 or 100MiB, or 0 for no limit";
+                self.problems.push(format!("property \"{MAX_BYTES}\" must be a number of {hint}, not \"{text}\""));
+            }
+            parsed.ok()
+        });
+        LimitsChange { bytes: bytes.map(|bytes| bytes.as_u64()), requests }
+    }
+
     fn finish<T>(mut self, value: T) -> Result<T> {
         let unknown: Vec<&str> =
             self.properties.keys().map(String::as_str).filter(|key| !self.known.contains(key)).collect();
@@ -144,14 +199,15 @@ impl<'a> Reader<'a> {
 /// # Errors
 /// `Invalid`, listing every problem with the key that it is about.
 pub fn backup_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<BackupProperties> {
-    let mut reader = Reader::new(properties, &["type", "timeout"]);
+    let mut reader = Reader::new(properties, &["type", "timeout", MAX_BYTES, MAX_REQUESTS]);
     let timeout_s = reader.timeout(timeout_s_min);
     if let Some(kind) = reader.get("type")
         && !kind.trim().eq_ignore_ascii_case("full")
     {
         reader.problems.push(format!("property \"type\" must be \"full\", not \"{kind}\""));
     }
-    reader.finish(BackupProperties { timeout_s })
+    let limits = reader.limits().apply(JobLimits::default());
+    reader.finish(BackupProperties { timeout_s, limits })
 }
 
 /// Checks the properties of a RESTORE; `timeout_s_min` is [`TIMEOUT_S_MIN`] outside of tests.
@@ -159,8 +215,16 @@ pub fn backup_properties(properties: &BTreeMap<String, String>, timeout_s_min: u
 /// # Errors
 /// `Invalid`, listing every problem with the key that it is about.
 pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<RestoreProperties> {
-    let known =
-        ["backup_timestamp", "timeout", "replication_num", "allow_load", "meta_version", "starrocks_meta_version"];
+    let known = [
+        "backup_timestamp",
+        "timeout",
+        "replication_num",
+        "allow_load",
+        "meta_version",
+        "starrocks_meta_version",
+        MAX_BYTES,
+        MAX_REQUESTS,
+    ];
     let mut reader = Reader::new(properties, &known);
     let timestamp = reader.get("backup_timestamp").map(str::trim).unwrap_or_default().to_owned();
     if timestamp.is_empty() {
@@ -182,7 +246,8 @@ pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: 
             false
         }
     };
-    reader.finish(RestoreProperties { timestamp, timeout_s, replication_num, allow_load })
+    let limits = reader.limits().apply(JobLimits::default());
+    reader.finish(RestoreProperties { timestamp, timeout_s, limits, replication_num, allow_load })
 }
 
 /// The objects named in a statement, empty for [`Objects::All`].

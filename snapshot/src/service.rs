@@ -5,6 +5,7 @@ use crate::coordinator;
 use crate::error::{Result, explain};
 use crate::jobs::{Jobs, Shared};
 use crate::journal::Mirror;
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::options::Options;
 use crate::repositories::Repositories;
@@ -44,12 +45,14 @@ impl Service {
         options: Options,
     ) -> Result<(Jobs, Self)> {
         let cluster = cluster_id(&catalog).await?;
+        let limits = Limits::new(options.node_rates);
         let shared = Arc::new(Shared {
             catalog,
             repositories,
             node,
             cluster,
             options,
+            limits,
             live: Live::default(),
             recovered: Mutex::default(),
         });

@@ -47,6 +47,11 @@ pub struct SourceFile {
 pub struct SourceImage {
     /// The version.
     pub version: Version,
+    /// Tells the tablet's rows, if the engine can: two images of the cluster with equal lineage have equal rows at the
+    /// same version, whatever their files. A backup then refers to the earlier image as a whole, so that a tablet whose
+    /// files were merely rewritten is not sent again. An engine must never give one lineage to different rows; it may
+    /// give different ones to the same rows.
+    pub lineage: Option<String>,
     /// What the engine needs besides the files to bring the tablet back.
     pub meta: Value,
     /// The files.

@@ -165,6 +165,23 @@ pub struct JobCounts {
     pub bytes_sent: u64,
 }
 
+/// How fast a job may talk to its repository, on each node; nothing for no limit of its own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobLimits {
+    /// Bytes in both directions together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_bytes_per_second: Option<u64>,
+    /// Requests of any kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_requests_per_second: Option<u64>,
+}
+
+impl JobLimits {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Why a job must end without success.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JobEnding {
@@ -422,6 +439,9 @@ pub struct JobRecord {
     pub created_ms: u64,
     /// Seconds from submission, over all states.
     pub timeout_s: u64,
+    /// May be changed while it runs.
+    #[serde(default, skip_serializing_if = "JobLimits::is_none")]
+    pub limits: JobLimits,
     /// What it is about, as it was asked.
     pub objects: Objects,
     /// The same in words, bounded in length.

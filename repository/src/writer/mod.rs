@@ -11,8 +11,10 @@ mod pack;
 mod send;
 
 use crate::error::{Error, ErrorKind, Result};
+use crate::limit::Limiter;
 use crate::manifest::{FileEntry, PartitionManifest, TabletEntry};
 use crate::names::is_file_name;
+use crate::objects::GRACE;
 use crate::options::{OpenFile, Progress, StreamOptions};
 use crate::page::{Lines, PageKind, PageRef};
 use crate::reader;
@@ -22,7 +24,7 @@ use env::rt::time::timeout;
 use env::rt::{CancellationToken, JoinError, JoinSet};
 use futures::TryStreamExt;
 use pack::{Pack, Packed, Small};
-use send::{Context, GRACE, Sent};
+use send::{Context, Sent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
@@ -42,6 +44,8 @@ pub struct TabletEntryIn {
     pub bucket: u32,
     /// Its version at the cut.
     pub version: u64,
+    /// See [`TabletEntry::lineage`].
+    pub lineage: Option<String>,
     /// What its store needs to open it, opaque to the repository.
     pub meta: Value,
     /// Its files.
@@ -178,9 +182,17 @@ fn joined<T>(joined: Result<T, JoinError>) -> Result<T> {
 }
 
 impl TabletWriter {
-    pub(crate) fn new(session: Session, options: StreamOptions, progress: Progress, stop: CancellationToken) -> Self {
+    pub(crate) fn new(
+        session: Session,
+        options: StreamOptions,
+        limiter: Limiter,
+        progress: Progress,
+        stop: CancellationToken,
+    ) -> Self {
         let permits = Arc::new(Semaphore::new(options.in_flight));
-        Self { context: Arc::new(Context { session, options, progress, stop, permits }), partition: None }
+        let objects = session.repository().objects.within(&limiter, &stop);
+        let context = Context { session, objects, options, limiter, progress, stop, permits };
+        Self { context: Arc::new(context), partition: None }
     }
 
     /// Begins a partition's share. `base` is the partition in a manifest from [`Session::base`] of this very session:
@@ -199,7 +211,7 @@ impl TabletWriter {
             return Err(Error::Invalid("a partition is begun before the one before it has ended".to_owned()));
         }
         let base = match base {
-            Some(base) => Self::read_base(&self.context.session, base).await?,
+            Some(base) => Self::read_base(&self.context, base).await?,
             None => BTreeMap::new(),
         };
         let written =
@@ -225,8 +237,8 @@ impl TabletWriter {
         Ok(())
     }
 
-    async fn read_base(session: &Session, base: &PartitionManifest) -> Result<BTreeMap<Identity, FileEntry>> {
-        let mut tablets = reader::tablets(session.repository().objects.clone(), base.pages.clone());
+    async fn read_base(context: &Context, base: &PartitionManifest) -> Result<BTreeMap<Identity, FileEntry>> {
+        let mut tablets = reader::tablets(context.objects.clone(), base.pages.clone());
         let mut files = BTreeMap::new();
         loop {
             match tablets.try_next().await {
@@ -247,7 +259,7 @@ impl TabletWriter {
             }
         }
         // Only pages that were seen whole may stand in the new snapshot.
-        session.may_share_partition(base);
+        context.session.may_share_partition(base);
         Ok(files)
     }
 
@@ -290,8 +302,8 @@ impl TabletWriter {
 impl Partition {
     async fn add(&mut self, context: &Arc<Context>, tablet: TabletEntryIn) -> Result<()> {
         let number = self.first + self.waiting.len() as u64;
-        let TabletEntryIn { tablet: tablet_id, bucket, version, meta, files } = tablet;
-        let entry = TabletEntry { tablet: tablet_id, bucket, version, meta, files: Vec::new() };
+        let TabletEntryIn { tablet: tablet_id, bucket, version, lineage, meta, files } = tablet;
+        let entry = TabletEntry { tablet: tablet_id, bucket, version, lineage, meta, files: Vec::new() };
         self.waiting.push_back(Waiting { entry, files: vec![None; files.len()], missing: files.len() });
         for (position, file) in files.into_iter().enumerate() {
             if context.stop.is_cancelled() {
@@ -424,9 +436,9 @@ impl Partition {
         while self.page_puts.len() >= context.options.in_flight {
             self.join_page().await?;
         }
-        let (bytes, position, session) = (self.lines.take(), self.pages.len(), context.session.clone());
+        let (bytes, position, context) = (self.lines.take(), self.pages.len(), Arc::clone(context));
         self.pages.push(None);
-        self.page_puts.spawn(async move { (position, session.put_page(PageKind::Tablets, bytes).await) });
+        self.page_puts.spawn(async move { (position, context.put_page(bytes).await) });
         Ok(())
     }
 

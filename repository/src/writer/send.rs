@@ -4,27 +4,29 @@ use super::pack::Small;
 use super::{FileIn, Meta, Slot};
 use crate::checksum::{self, CHUNK_BYTES};
 use crate::error::{Error, Result};
+use crate::limit::Limiter;
 use crate::local::ExpectedLen;
 use crate::manifest::FileEntry;
-use crate::objects::{Put, passing};
+use crate::objects::{GRACE, Objects, Put};
 use crate::options::{OpenFile, Progress, StreamOptions};
+use crate::page::{PageKind, PageRef};
 use crate::session::Session;
 use bytes::Bytes;
 use env::rt::sync::{OwnedSemaphorePermit, Semaphore};
 use env::rt::time::timeout;
-use env::rt::{CancellationToken, Duration, JoinSet, blocking};
+use env::rt::{CancellationToken, JoinSet, blocking};
 use object_store::path::Path;
 use object_store::{MultipartUpload, PutMultipartOptions, PutPayload};
 use std::fmt;
 use std::sync::Arc;
 
-/// A request under way when the token says stop has so long to end: cut off, it might still take effect later.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
-
 /// What all work of a writer shares.
 pub(super) struct Context {
     pub(super) session: Session,
+    /// The store, for this writer.
+    pub(super) objects: Objects,
     pub(super) options: StreamOptions,
+    pub(super) limiter: Limiter,
     pub(super) progress: Progress,
     pub(super) stop: CancellationToken,
     /// One for each part in flight.
@@ -81,17 +83,16 @@ fn check(tablet: u64, file: &Meta, chunks: &[u32]) -> Result<()> {
 impl Context {
     /// The same, with a token of its own that also says stop when this one's does.
     pub(super) fn child(&self) -> Self {
+        let stop = self.stop.child_token();
         Self {
             session: self.session.clone(),
+            objects: self.objects.within(&self.limiter, &stop),
             options: self.options,
+            limiter: self.limiter.clone(),
             progress: Progress::clone(&self.progress),
-            stop: self.stop.child_token(),
+            stop,
             permits: Arc::clone(&self.permits),
         }
-    }
-
-    fn alive(&self) -> Result<()> {
-        if self.stop.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }
 
     async fn permit(&self) -> Result<OwnedSemaphorePermit> {
@@ -100,16 +101,6 @@ impl Context {
             permit = Arc::clone(&self.permits).acquire_owned() => permit,
         };
         permit.map_err(|closed| Error::Internal(closed.to_string()))
-    }
-
-    /// Lets a request end when the token says stop, but not for long.
-    async fn ending<T>(&self, request: impl Future<Output = Result<T>>) -> Result<T> {
-        let mut request = std::pin::pin!(request);
-        env::select! {
-            done = &mut request => return done,
-            () = self.stop.cancelled() => {}
-        }
-        timeout(GRACE, request).await.unwrap_or(Err(Error::Cancelled))
     }
 
     async fn open(&self, tablet: u64, file: &Meta, open: OpenFile) -> Result<Bytes> {
@@ -133,7 +124,7 @@ impl Context {
         let object = self.session.owner().data(&format!("{tablet}.{:08x}.{}", file.crc32, file.name));
         let bytes = self.open(tablet, &file, open).await?;
         let mut counted = Counted { progress: &self.progress, told: 0, done: 0 };
-        let there = self.session.uploaded().await?.get(&object) == Some(&file.len_bytes);
+        let there = self.session.uploaded(&self.objects).await?.get(&object) == Some(&file.len_bytes);
         let chunks = if there {
             let chunks = self.read_only(&bytes, &mut counted).await?;
             check(tablet, &file, &chunks)?;
@@ -142,7 +133,7 @@ impl Context {
             let permit = self.permit().await?;
             let chunks = checksums(bytes.clone()).await;
             check(tablet, &file, &chunks)?;
-            let _made: Put = self.ending(self.session.repository().objects.put_own(&object, bytes.into())).await?;
+            let _made: Put = self.objects.put_own(&object, bytes.into()).await?;
             drop(permit);
             counted.add(file.len_bytes);
             chunks
@@ -182,7 +173,7 @@ impl Context {
         bytes: &Bytes,
         counted: &mut Counted<'_>,
     ) -> Result<Vec<u32>> {
-        let objects = &self.session.repository().objects;
+        let objects = &self.objects;
         let path = Path::parse(object).map_err(|failed| Error::Internal(failed.to_string()))?;
         let mut attempt = 0;
         loop {
@@ -194,11 +185,8 @@ impl Context {
             counted.done = 0;
             let mut options = PutMultipartOptions::default();
             options.extensions.insert(ExpectedLen(file.len_bytes));
-            let begun = self.ending(async {
-                let begun = objects.store().put_multipart_opts(&path, options).await;
-                begun.map_err(|failed| Error::from_store(object, failed))
-            });
-            let failed = match begun.await {
+            let begun = objects.writing(object, 0, objects.store().put_multipart_opts(&path, options)).await?;
+            let failed = match begun.map_err(|failed| Error::from_store(object, failed)) {
                 Ok(mut upload) => match self.upload(tablet, file, object, bytes, &mut *upload, counted).await {
                     Ok(chunks) => return Ok(chunks),
                     Err(failed) => {
@@ -209,8 +197,7 @@ impl Context {
                 },
                 Err(failed) => failed,
             };
-            self.alive()?;
-            attempt = passing(attempt, failed).await?;
+            attempt = objects.passing(attempt, failed).await?;
         }
     }
 
@@ -224,11 +211,12 @@ impl Context {
         counted: &mut Counted<'_>,
     ) -> Result<Vec<u32>> {
         let mut chunks = Vec::new();
-        let mut running: JoinSet<(u64, object_store::Result<()>)> = JoinSet::new();
-        let ended = |joined: Option<Result<(u64, object_store::Result<()>), env::rt::JoinError>>| match joined {
+        let mut running: JoinSet<Result<(u64, object_store::Result<()>)>> = JoinSet::new();
+        let ended = |joined: Option<Result<Result<(u64, object_store::Result<()>)>, env::rt::JoinError>>| match joined {
             None => Ok(0),
-            Some(Ok((len, Ok(())))) => Ok(len),
-            Some(Ok((_, Err(failed)))) => Err(Error::from_store(object, failed)),
+            Some(Ok(Ok((len, Ok(()))))) => Ok(len),
+            Some(Ok(Ok((_, Err(failed))))) => Err(Error::from_store(object, failed)),
+            Some(Ok(Err(failed))) => Err(failed),
             Some(Err(failed)) => Err(Error::Internal(format!("a task of an upload failed: {failed}"))),
         };
         for part in self.parts(bytes) {
@@ -236,10 +224,11 @@ impl Context {
             chunks.extend(checksums(part.clone()).await);
             let len = part.len() as u64;
             let put = upload.put_part(part.into());
+            let (objects, name) = (self.objects.clone(), object.to_owned());
             running.spawn(async move {
-                let put = put.await;
+                let put = objects.writing(&name, len, put).await;
                 drop(permit);
-                (len, put)
+                put.map(|put| (len, put))
             });
             // Parts of one file wait for each other here; how many are under way in all is the permits' business.
             while running.len() >= self.options.in_flight {
@@ -254,20 +243,15 @@ impl Context {
             counted.add(ended(joined)?);
         }
         check(tablet, file, &chunks)?;
-        let completed = self.ending(async {
-            match upload.complete().await {
-                Ok(_) => Ok(None),
-                // Another life of the session was faster with the same bytes.
-                Err(object_store::Error::AlreadyExists { .. }) => {
-                    Ok(Some(self.session.repository().objects.len(object).await?))
-                }
-                Err(failed) => Err(Error::from_store(object, failed)),
-            }
-        });
-        match completed.await? {
-            None => Ok(chunks),
-            Some(Some(found)) if found == file.len_bytes => Ok(chunks),
-            Some(found) => {
+        match self.objects.writing(object, 0, upload.complete()).await? {
+            Ok(_) => return Ok(chunks),
+            // Another life of the session was faster with the same bytes.
+            Err(object_store::Error::AlreadyExists { .. }) => {}
+            Err(failed) => return Err(Error::from_store(object, failed)),
+        }
+        match self.objects.len(object).await? {
+            Some(found) if found == file.len_bytes => Ok(chunks),
+            found => {
                 let found = found.map_or_else(|| "no such object".to_owned(), |found| format!("{found} bytes"));
                 Err(Error::corrupt(object, 0, format!("{} bytes", file.len_bytes), found))
             }
@@ -298,12 +282,17 @@ impl Context {
         read
     }
 
+    /// Puts a page of tablets, unless an equal one may be shared.
+    pub(super) async fn put_page(&self, bytes: Bytes) -> Result<PageRef> {
+        self.session.put_page(&self.objects, PageKind::Tablets, bytes).await
+    }
+
     /// Puts a pack, unless an earlier life of the session did.
     pub(super) async fn put_pack(&self, object: &str, payload: PutPayload) -> Result<()> {
         let len_bytes = payload.content_length() as u64;
-        if self.session.uploaded().await?.get(object) != Some(&len_bytes) {
+        if self.session.uploaded(&self.objects).await?.get(object) != Some(&len_bytes) {
             let permit = self.permit().await?;
-            let _made: Put = self.ending(self.session.repository().objects.put_own(object, payload)).await?;
+            let _made: Put = self.objects.put_own(object, payload).await?;
             drop(permit);
         }
         (self.progress)(len_bytes);

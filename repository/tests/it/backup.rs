@@ -6,7 +6,9 @@ use env::disk::MemDisk;
 use env::rt::CancellationToken;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use repository::{Error, ErrorKind, LocalStore, Purpose, Repository, StreamOptions, TabletEntryIn, local, no_progress};
+use repository::{
+    Error, ErrorKind, Limiter, LocalStore, Purpose, Repository, StreamOptions, TabletEntryIn, local, no_progress,
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -87,7 +89,7 @@ async fn renumbered(repository: &Repository, world: &World, ids: Option<&str>, a
     let session = session(repository).await;
     let base = session.base_named("cluster", "shop", "events").await.unwrap();
     let base = base.as_ref().and_then(|base| base.partition_named("p0"));
-    let mut writer = session.writer(options(), no_progress(), CancellationToken::new());
+    let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     writer.begin_partition(TABLE + 1, PARTITION + 1, base).await.unwrap();
     for (tablet, files) in world {
         let mut files = files_in(files, &Arc::default());
@@ -97,7 +99,10 @@ async fn renumbered(repository: &Repository, world: &World, ids: Option<&str>, a
             }
         }
         let tablet = tablet + add;
-        writer.add(TabletEntryIn { tablet, bucket: 0, version: 1, meta: json!({"of": tablet}), files }).await.unwrap();
+        writer
+            .add(TabletEntryIn { tablet, bucket: 0, version: 1, lineage: None, meta: json!({"of": tablet}), files })
+            .await
+            .unwrap();
     }
     let pages = writer.end_partition().await.unwrap();
     if base.is_none() {
@@ -265,12 +270,14 @@ async fn a_cancelled_upload_ends_soon_and_leaves_nothing() {
         if after == 0 {
             stop.cancel();
         }
-        let mut writer = session.writer(options(), progress, stop);
+        let mut writer = session.writer(options(), Limiter::unlimited(), progress, stop);
         writer.begin_partition(TABLE, PARTITION, None).await.unwrap();
         let failed = async {
             for (tablet, files) in world(20, 3_500_000) {
                 let files = files_in(&files, &Arc::default());
-                writer.add(TabletEntryIn { tablet, bucket: 0, version: 1, meta: json!(1), files }).await?;
+                writer
+                    .add(TabletEntryIn { tablet, bucket: 0, version: 1, lineage: None, meta: json!(1), files })
+                    .await?;
             }
             writer.end_partition().await
         };
@@ -298,6 +305,7 @@ async fn progress_counts_each_byte_once_and_reused_ones_too() {
         let stop = CancellationToken::new();
         let mut writer = session.writer(
             options(),
+            Limiter::unlimited(),
             Arc::new(move |bytes| {
                 heard.fetch_add(bytes, Ordering::Relaxed);
             }),
@@ -308,7 +316,10 @@ async fn progress_counts_each_byte_once_and_reused_ones_too() {
         writer.begin_partition(TABLE, PARTITION, base).await.unwrap();
         for (tablet, files) in &world {
             let files = files_in(files, &Arc::default());
-            writer.add(TabletEntryIn { tablet: *tablet, bucket: 0, version: 1, meta: json!(1), files }).await.unwrap();
+            writer
+                .add(TabletEntryIn { tablet: *tablet, bucket: 0, version: 1, lineage: None, meta: json!(1), files })
+                .await
+                .unwrap();
         }
         writer.end_partition().await.unwrap();
         assert_eq!(told.load(Ordering::Relaxed), total);
@@ -325,13 +336,15 @@ async fn a_source_that_changed_under_its_checksum_is_refused() {
     let (_, repository) = memory().await;
     for len in [100usize, 200_000, 3_000_000] {
         let session = session(&repository).await;
-        let mut writer = session.writer(options(), no_progress(), CancellationToken::new());
+        let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), CancellationToken::new());
         writer.begin_partition(TABLE, PARTITION, None).await.unwrap();
         let files = [("1-0.parquet".to_owned(), noise(1, len))].into_iter().collect();
         let mut files = files_in(&files, &Arc::default());
         files[0].open = Box::new(move || Box::pin(std::future::ready(Ok(noise(2, len)))));
         let failed = async {
-            writer.add(TabletEntryIn { tablet: 5, bucket: 0, version: 1, meta: json!(1), files }).await?;
+            writer
+                .add(TabletEntryIn { tablet: 5, bucket: 0, version: 1, lineage: None, meta: json!(1), files })
+                .await?;
             writer.end_partition().await
         };
         let failed = failed.await.unwrap_err();
@@ -346,13 +359,15 @@ async fn a_source_that_changed_under_its_checksum_is_refused() {
 async fn bad_requests_are_refused_before_anything_is_sent() {
     let (_, repository) = memory().await;
     let session = session(&repository).await;
-    let mut writer = session.writer(StreamOptions::default(), no_progress(), CancellationToken::new());
+    let mut writer =
+        session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     assert_eq!(writer.end_partition().await.unwrap_err().kind(), ErrorKind::Invalid);
     writer.begin_partition(1, 1, None).await.unwrap();
     assert_eq!(writer.begin_partition(1, 2, None).await.unwrap_err().kind(), ErrorKind::Invalid);
     let files = [("../x".to_owned(), Bytes::new())].into_iter().collect();
     let files = files_in(&files, &Arc::default());
-    let failed = writer.add(TabletEntryIn { tablet: 5, bucket: 0, version: 1, meta: json!(1), files }).await;
+    let failed =
+        writer.add(TabletEntryIn { tablet: 5, bucket: 0, version: 1, lineage: None, meta: json!(1), files }).await;
     assert_eq!(failed.unwrap_err().kind(), ErrorKind::Invalid);
     let mut summary = upload(&session, "s", &world(1, 10), &CancellationToken::new()).await.unwrap().summary;
     summary.label = "no spaces".into();

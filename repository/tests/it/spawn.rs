@@ -3,7 +3,7 @@
 use env::rt::CancellationToken;
 use futures::TryStreamExt;
 use repository::{
-    ChunkSink, FileEntry, PartitionManifest, Purpose, Repository, Session, SnapshotReader, SnapshotRoot,
+    ChunkSink, FileEntry, Limiter, PartitionManifest, Purpose, Repository, Session, SnapshotReader, SnapshotRoot,
     SnapshotSummary, StreamOptions, SweepPlan, TableManifest, TableRef, TabletEntryIn, TabletWriter, no_progress,
 };
 
@@ -40,7 +40,16 @@ fn all(
         writer.end_partition().await?;
         reader.table(&table_ref).await?;
         reader.tablets(&partition).try_next().await?;
-        reader.fetch(&file, &*sink, StreamOptions::default(), &no_progress(), &CancellationToken::new()).await?;
+        reader
+            .fetch(
+                &file,
+                &*sink,
+                StreamOptions::default(),
+                &Limiter::unlimited(),
+                &no_progress(),
+                &CancellationToken::new(),
+            )
+            .await?;
         Ok::<(), repository::Error>(())
     });
 }

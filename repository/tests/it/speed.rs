@@ -5,7 +5,7 @@ use crate::support::*;
 use bytes::Bytes;
 use env::disk::{Disk, RealDisk};
 use env::rt::CancellationToken;
-use repository::{FileIn, Repository, StreamOptions, TabletEntryIn, local, no_progress};
+use repository::{FileIn, Limiter, Repository, StreamOptions, TabletEntryIn, local, no_progress};
 use serde_json::json;
 use std::process::Command;
 use std::sync::Arc;
@@ -29,7 +29,8 @@ async fn copy(disk: &RealDisk, files: &[(String, u32, u64)], to: &std::path::Pat
     let begun = env::rt::time::Instant::now();
     let repository = Repository::create(local(to), "speed", 1).await.unwrap();
     let session = session(&repository).await;
-    let mut writer = session.writer(StreamOptions::default(), no_progress(), CancellationToken::new());
+    let mut writer =
+        session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     writer.begin_partition(1, 1, None).await.unwrap();
     for (tablet, batch) in files.chunks(16).enumerate() {
         let files = batch
@@ -51,7 +52,7 @@ async fn copy(disk: &RealDisk, files: &[(String, u32, u64)], to: &std::path::Pat
             })
             .collect();
         writer
-            .add(TabletEntryIn { tablet: tablet as u64, bucket: 0, version: 1, meta: json!({}), files })
+            .add(TabletEntryIn { tablet: tablet as u64, bucket: 0, version: 1, lineage: None, meta: json!({}), files })
             .await
             .unwrap();
     }

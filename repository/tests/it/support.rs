@@ -12,8 +12,8 @@ use object_store::{
 };
 use parking_lot::Mutex;
 use repository::{
-    ChunkSink, Error, FileIn, PartitionManifest, Purpose, Repository, Session, SnapshotRoot, SnapshotSummary, Source,
-    StreamOptions, TableManifest, TabletEntryIn, no_progress,
+    ChunkSink, Error, FileIn, Limiter, PartitionManifest, Purpose, Repository, Session, SnapshotRoot, SnapshotSummary,
+    Source, StreamOptions, TableManifest, TabletEntryIn, no_progress,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -85,12 +85,21 @@ pub struct Written {
 pub async fn upload(session: &Session, label: &str, world: &World, stop: &CancellationToken) -> Result<Written, Error> {
     let opened = Arc::new(AtomicU64::new(0));
     let base = session.base("cluster", TABLE).await?;
-    let mut writer = session.writer(options(), no_progress(), stop.clone());
+    let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), stop.clone());
     writer.begin_partition(TABLE, PARTITION, base.as_ref().and_then(|base| base.partition(PARTITION))).await?;
     for (tablet, files) in world {
         let files = files_in(files, &opened);
         let bucket = (tablet % 1000) as u32;
-        writer.add(TabletEntryIn { tablet: *tablet, bucket, version: 2, meta: json!({"of": tablet}), files }).await?;
+        writer
+            .add(TabletEntryIn {
+                tablet: *tablet,
+                bucket,
+                version: 2,
+                lineage: None,
+                meta: json!({"of": tablet}),
+                files,
+            })
+            .await?;
     }
     let pages = writer.end_partition().await?;
     let manifest = TableManifest {
@@ -183,7 +192,7 @@ pub async fn restore(repository: &Repository, label: &str) -> Result<World, Erro
                 for file in &tablet.files {
                     let sink = Collect::default();
                     let stop = CancellationToken::new();
-                    reader.fetch(file, &sink, options(), &no_progress(), &stop).await?;
+                    reader.fetch(file, &sink, options(), &Limiter::unlimited(), &no_progress(), &stop).await?;
                     files.insert(file.name.clone(), sink.0.into_inner().into());
                 }
             }

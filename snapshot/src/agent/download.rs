@@ -13,7 +13,7 @@ use env::ids::{TabletId, Version};
 use env::rt::CancellationToken;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
-use repository::{ChunkSink, FileEntry, PartitionManifest, SnapshotReader, TableManifest, TabletEntry};
+use repository::{ChunkSink, FileEntry, Limiter, PartitionManifest, SnapshotReader, TableManifest, TabletEntry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -112,7 +112,7 @@ pub(super) async fn download(
     meter: &Arc<Meter>,
     stop: &CancellationToken,
 ) -> Result<Product> {
-    let reader = context.reader(job).await?;
+    let (reader, limiter) = (context.reader(job).await?, &context.limiter(job));
     let mut pages = Pages::new(reader);
     for share in task.shares() {
         let partition = pages.partition(share).await?;
@@ -136,7 +136,8 @@ pub(super) async fn download(
                 }
             }
         }
-        let fetches = wanted.into_iter().map(|(tablet, file)| fetch(context, reader, tablet, file, meter, stop));
+        let fetches =
+            wanted.into_iter().map(|(tablet, file)| fetch(context, reader, tablet, file, limiter, meter, stop));
         let mut fetches = stream::iter(fetches).buffer_unordered(context.node.shared.options.files_at_once.max(1));
         while let Some(fetched) = fetches.next().await {
             fetched?;
@@ -165,6 +166,7 @@ fn fetch<'a>(
     reader: &'a SnapshotReader,
     tablet: TabletId,
     file: FileEntry,
+    limiter: &'a Limiter,
     meter: &'a Arc<Meter>,
     stop: &'a CancellationToken,
 ) -> BoxFuture<'a, Result<()>> {
@@ -172,7 +174,7 @@ fn fetch<'a>(
         let sink = Into { sink: context.node.source.stage_file(context.job, tablet, &file.name).await? };
         let counted = Arc::clone(meter);
         let progress: repository::Progress = Arc::new(move |bytes| counted.add_bytes(bytes));
-        reader.fetch(&file, &sink, context.node.shared.options.stream, &progress, stop).await?;
+        reader.fetch(&file, &sink, context.node.shared.options.stream, limiter, &progress, stop).await?;
         sink.sink.finish(file.len_bytes, file.crc32).await?;
         meter.add_files(1);
         Ok(())

@@ -18,7 +18,7 @@ use catalog::records::task::{TaskKind, TaskRecord};
 use env::ids::JobId;
 use env::rt::sync::{OnceCell, Semaphore};
 use env::rt::{self, CancellationToken, JoinSet};
-use repository::{Repository, Session, SnapshotReader};
+use repository::{Limiter, Repository, Session, SnapshotReader};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -43,13 +43,19 @@ impl Node {
 struct JobContext {
     node: Arc<Node>,
     job: JobId,
+    /// Says stop when the job has ended, and when the agent stops.
+    stop: CancellationToken,
     session: OnceCell<Session>,
     reader: OnceCell<SnapshotReader>,
 }
 
 impl JobContext {
     async fn repository(&self, job: &JobRecord) -> Result<Repository> {
-        Ok(self.node.shared.repository(job.repository, &job.repository_name).await?.1)
+        Ok(self.node.shared.repository(job, &self.stop).await?.1)
+    }
+
+    fn limiter(&self, job: &JobRecord) -> Limiter {
+        self.node.shared.limits.of(job)
     }
 
     /// The session that a BACKUP writes in.
@@ -149,8 +155,13 @@ struct Running {
 /// Does what one job asks of this node, until it is done with or `stop`.
 async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
     let (job_key, tasks_prefix) = (keys::job(id), keys::tasks(id));
-    let context =
-        Arc::new(JobContext { node: Arc::clone(&node), job: id, session: OnceCell::new(), reader: OnceCell::new() });
+    let context = Arc::new(JobContext {
+        node: Arc::clone(&node),
+        job: id,
+        stop: stop.child_token(),
+        session: OnceCell::new(),
+        reader: OnceCell::new(),
+    });
     let mut failed = 0;
     let (mut jobs, mut tasks) = loop {
         let jobs = Mirror::<JobRecord>::open(&node.shared.catalog, &job_key).await;
@@ -171,9 +182,7 @@ async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
     loop {
         let job = jobs.records().get(&job_key).cloned();
         let Some(job) = job.filter(|job| !job.is_done()) else {
-            for worker in running.values() {
-                worker.stop.cancel();
-            }
+            context.stop.cancel();
             // Proof that nothing runs any more: the set is empty.
             while workers.join_next().await.is_some() {}
             let job = jobs.records().get(&job_key).cloned();
@@ -183,6 +192,7 @@ async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
             }
             return;
         };
+        node.shared.limits.follow(&job);
         for (key, task) in tasks.records() {
             if task.node != node.shared.node || !task.is_waiting() || !is_due(&job, task.kind) {
                 continue;
@@ -192,7 +202,7 @@ async fn follow(node: Arc<Node>, id: JobId, stop: &CancellationToken) {
                 // It is begun anew when the old one has ended.
                 Some(worker) => worker.stop.cancel(),
                 None => {
-                    let worker = Running { attempt: task.attempt, stop: stop.child_token() };
+                    let worker = Running { attempt: task.attempt, stop: context.stop.child_token() };
                     let (context, job, key, stop) =
                         (Arc::clone(&context), job.clone(), key.clone(), worker.stop.clone());
                     running.insert(key.clone(), worker);

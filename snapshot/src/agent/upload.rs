@@ -24,7 +24,8 @@ pub(super) async fn upload(
     let session = context.session(job).await?;
     let counted = Arc::clone(meter);
     let progress: repository::Progress = Arc::new(move |bytes| counted.add_bytes(bytes));
-    let mut writer = session.writer(context.node.shared.options.stream, progress, stop.clone());
+    let stream = context.node.shared.options.stream;
+    let mut writer = session.writer(stream, context.limiter(job), progress, stop.clone());
     let mut base: Option<(u64, Option<TableManifest>)> = None;
     let mut product = Product::default();
     for share in task.shares() {
@@ -89,7 +90,14 @@ fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: Tabl
             open: Box::new(open),
         }
     });
-    Ok(TabletEntryIn { tablet: tablet.0, bucket, version: image.version.0, meta: image.meta, files: files.collect() })
+    Ok(TabletEntryIn {
+        tablet: tablet.0,
+        bucket,
+        version: image.version.0,
+        lineage: image.lineage,
+        meta: image.meta,
+        files: files.collect(),
+    })
 }
 
 fn uploaded(share: &PartitionShare, pages: &PartitionPages) -> Result<UploadedPartition> {

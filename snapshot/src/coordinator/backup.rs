@@ -13,6 +13,7 @@ use catalog::records::task::{TablePlan, TaskKind, TaskProgress, TaskRecord, Task
 use catalog::records::{DatabaseRecord, PartitionEntry};
 use catalog::{At, Stored, keys};
 use env::ids::PartitionId;
+use env::rt::CancellationToken;
 use env::rt::time::unix_millis;
 use futures::future::{BoxFuture, try_join_all};
 use repository::{
@@ -84,13 +85,13 @@ pub(super) async fn await_pins(shared: &Shared, job: &Stored<JobRecord>) -> Resu
         Ended::Event(event) => return Ok(event.into()),
     };
     let sum = |of: fn(&TaskProgress) -> u64| pins.iter().map(|pin| of(&pin.progress)).fold(0, u64::saturating_add);
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let session = repository.new_session_id().await?.to_string();
     Ok(Event::Pinned { session, files: sum(|pin| pin.files), bytes: sum(|pin| pin.bytes) }.into())
 }
 
 pub(super) async fn open_session(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
     resume(shared, job, &repository).await?;
     let uploads: Vec<TaskRecord> = journal::tasks(&shared.catalog, job.id, TaskKind::Pin.as_str())
         .await?
@@ -129,7 +130,7 @@ fn uploaded(task: &TaskRecord) -> &[UploadedPartition] {
 
 pub(super) async fn save_meta(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     let BackupState::SaveMeta { cut, .. } = state(job)? else { return Err(out_of_place(job)) };
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let session = resume(shared, job, &repository).await?;
     // Tasks in their order hold a partition's tablets in bucket order, or one node's share of them.
     let mut written: BTreeMap<PartitionId, Vec<UploadedPartition>> = BTreeMap::new();
@@ -237,7 +238,7 @@ fn summary(shared: &Shared, job: &JobRecord) -> Result<SnapshotSummary> {
 
 pub(super) async fn commit(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     let summary = summary(shared, job)?;
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let committed = match resume(shared, job, &repository).await {
         Ok(session) => session.commit(summary).await.map(drop).map_err(Error::from),
         Err(failed) => Err(failed),
@@ -249,7 +250,7 @@ pub(super) async fn commit(shared: &Shared, job: &Stored<JobRecord>) -> Result<O
 }
 
 pub(super) async fn abort_session(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
-    let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let aborted = match resume(shared, job, &repository).await {
         Ok(session) => session.abort().await.map_err(Error::from),
         Err(failed) => Err(failed),

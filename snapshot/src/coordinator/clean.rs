@@ -10,8 +10,8 @@ use crate::state::Event;
 use catalog::records::job::{BackupState, JobRecord, JobWork, RestoreState};
 use catalog::records::task::{TaskKind, TaskRecord};
 use catalog::{Stored, keys};
-use env::rt;
 use env::rt::time::unix_millis;
+use env::rt::{self, CancellationToken};
 
 pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     // An agent deletes its tasks as its last word: then nothing of the job runs there and nothing is pinned or staged.
@@ -31,6 +31,7 @@ pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Ou
     // Last: hidden records are found through the table tasks.
     journal::delete_tasks(&shared.catalog, job.id, |_| true).await?;
     shared.live.forget(job.id);
+    shared.limits.forget(job.id);
     Ok(Event::Cleaned.into())
 }
 
@@ -67,7 +68,7 @@ async fn try_leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
     if reading.is_none() && !writing && !recovered {
         return Ok(());
     }
-    let (record, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (record, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let mut sweep = recovered;
     if let Some(session) = reading {
         match restore::resume(shared, job, &repository, session).await {

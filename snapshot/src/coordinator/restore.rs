@@ -18,6 +18,7 @@ use catalog::records::{
 };
 use catalog::{At, Change, Record, Stored, keys};
 use env::ids::{JobId, NodeId, PartitionId, TabletId};
+use env::rt::CancellationToken;
 use env::rt::time::unix_millis;
 use repository::{Purpose, Repository, Session};
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,7 +68,7 @@ pub(super) async fn plan(shared: &Shared, job: &Stored<JobRecord>) -> Result<Out
     let (spec, _) = work(job)?;
     let catalog = &shared.catalog;
     journal::delete_tasks(catalog, job.id, |_| true).await?;
-    let (record, repository) = shared.repository(job.repository, &job.repository_name).await?;
+    let (record, repository) = shared.repository(job, &CancellationToken::new()).await?;
     let Some(summary) = repository.snapshot(&job.label, Some(&job.timestamp)).await? else {
         return Err(Error::UnknownSnapshot {
             label: job.label.clone(),
@@ -121,7 +122,7 @@ async fn mark(shared: &Shared, job: &JobRecord, plan: &TablePlan, at: At, change
 pub(super) async fn register(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     let (spec, _) = work(job)?;
     if let Some(id) = journaled_plan(job)?.and_then(|plan| plan.session.as_deref()) {
-        let (_, repository) = shared.repository(job.repository, &job.repository_name).await?;
+        let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
         resume(shared, job, &repository, id).await?;
     }
     let catalog = &shared.catalog;

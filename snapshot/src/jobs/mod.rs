@@ -4,19 +4,22 @@ mod submit;
 
 use crate::error::{Error, Result};
 use crate::journal::{self, Mirror, running_name};
+use crate::limits::Limits;
 use crate::live::Live;
 use crate::options::Options;
 use crate::repositories::Repositories;
+use crate::request::LimitsChange;
 use crate::state;
 use crate::view::{JobView, Progress, TaskView};
 use catalog::records::RepositoryRecord;
-use catalog::records::job::{JobKind, JobRecord};
+use catalog::records::job::{JobKind, JobLimits, JobRecord};
 use catalog::records::task::TaskRecord;
 use catalog::{At, Catalog, Record, Stored, keys};
 use env::ids::{DatabaseId, JobId, NodeId, RepositoryId};
 use env::rt::time::unix_millis;
-use env::rt::{self, Duration};
+use env::rt::{self, CancellationToken, Duration};
 use parking_lot::Mutex;
+use repository::{Rates, Traffic};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -35,22 +38,23 @@ pub(crate) struct Shared {
     /// The cluster's own id, for reuse of files in repositories that several clusters write to.
     pub(crate) cluster: String,
     pub(crate) options: Options,
+    pub(crate) limits: Limits,
     pub(crate) live: Live,
     /// Jobs that an earlier process has begun: what that one had under way when it ended lies about unfinished.
     pub(crate) recovered: Mutex<BTreeSet<JobId>>,
 }
 
 impl Shared {
-    /// The repository of a job, opened.
+    /// The repository of a job, opened: what is asked of it counts against the job's limits, and ends when `stop` says so.
     pub(crate) async fn repository(
         &self,
-        id: RepositoryId,
-        name: &str,
+        job: &JobRecord,
+        stop: &CancellationToken,
     ) -> Result<(RepositoryRecord, repository::Repository)> {
-        let record = self.catalog.get::<RepositoryRecord>(&keys::repository(id), At::Latest).await?;
-        let record = record.ok_or_else(|| Error::UnknownRepository(name.to_owned()))?.record;
+        let record = self.catalog.get::<RepositoryRecord>(&keys::repository(job.repository), At::Latest).await?;
+        let record = record.ok_or_else(|| Error::UnknownRepository(job.repository_name.clone()))?.record;
         let open = self.repositories.open(&record).await?;
-        Ok((record, open))
+        Ok((record, open.within(&self.limits.of(job), stop)))
     }
 }
 
@@ -210,12 +214,7 @@ impl Jobs {
     /// its snapshot was committed first, or its data is switched already. `TimedOut` when the repository does not say
     /// whether the snapshot is committed; the job ends as soon as it does.
     pub async fn cancel(&self, database: DatabaseId, kind: JobKind) -> Result<()> {
-        let running = self.catalog().named(&keys::running(database), At::Latest).await?;
-        let running = match running {
-            Some(id) => journal::job(self.catalog(), JobId(id)).await?.filter(|job| job.kind() == kind),
-            None => None,
-        };
-        let Some(mut stored) = running else {
+        let Some(mut stored) = self.running(database, kind).await? else {
             return Err(match self.last(database, kind).await? {
                 Some(JobView { job, .. }) => not_cancellable(&job, ""),
                 None => Error::NothingToCancel { kind, database: self.database_name(database).await },
@@ -247,6 +246,50 @@ impl Jobs {
             tracing::info!(job = %id, error = %slow, "the clean-up of a cancelled job goes on");
         }
         Ok(())
+    }
+
+    /// Changes how fast the running job of that kind may talk to its repository; it follows at once, on every node.
+    /// Returns the limits that hold now.
+    ///
+    /// # Errors
+    /// `NotFound` when no such job runs.
+    pub async fn set_limits(&self, database: DatabaseId, kind: JobKind, change: LimitsChange) -> Result<JobLimits> {
+        loop {
+            let Some(stored) = self.running(database, kind).await?.filter(|job| !job.is_done()) else {
+                return Err(Error::NotRunning { kind, database: self.database_name(database).await });
+            };
+            let limits = change.apply(stored.limits);
+            let next = JobRecord { limits, ..stored.record.clone() };
+            match self.catalog().change().replace(&stored, &next).commit().await {
+                Ok(_) => return Ok(limits),
+                // The job has moved on.
+                Err(failed) if failed.is_conflict() => {}
+                Err(failed) => return Err(failed.into()),
+            }
+        }
+    }
+
+    /// How fast all jobs of this node together may talk to repositories.
+    pub fn node_limits(&self) -> Rates {
+        self.shared.limits.node().rates()
+    }
+
+    /// Sets [`node_limits`](Jobs::node_limits), for what is under way too. It is not kept over a restart.
+    pub fn set_node_limits(&self, rates: Rates) {
+        self.shared.limits.node().set(rates);
+    }
+
+    /// What all jobs of this node together have asked of repositories since the process began.
+    pub fn node_traffic(&self) -> Traffic {
+        self.shared.limits.node().traffic()
+    }
+
+    /// The job that runs in a database, if it is of that kind.
+    async fn running(&self, database: DatabaseId, kind: JobKind) -> Result<Option<Stored<JobRecord>>> {
+        match self.catalog().named(&keys::running(database), At::Latest).await? {
+            Some(id) => Ok(journal::job(self.catalog(), JobId(id)).await?.filter(|job| job.kind() == kind)),
+            None => Ok(None),
+        }
     }
 
     async fn database_name(&self, id: DatabaseId) -> String {

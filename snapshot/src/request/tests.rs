@@ -20,7 +20,7 @@ fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
 
 #[test]
 fn a_backup_without_properties_has_a_day() {
-    assert_eq!(backup(&[]).unwrap(), BackupProperties { timeout_s: 86_400 });
+    assert_eq!(backup(&[]).unwrap(), BackupProperties { timeout_s: 86_400, limits: JobLimits::default() });
 }
 
 #[test]
@@ -44,7 +44,10 @@ fn a_timeout_under_ten_minutes_is_refused() {
 #[test]
 fn keys_are_compared_with_their_case_and_unknown_ones_are_listed() {
     let text = told(backup(&[("TYPE", "full"), ("ttl", "1 DAY")]));
-    assert_eq!(text, "unknown properties: [TYPE, ttl]; known are: type, timeout");
+    assert_eq!(
+        text,
+        "unknown properties: [TYPE, ttl]; known are: type, timeout, max_bytes_per_second, max_requests_per_second"
+    );
 }
 
 #[test]
@@ -89,8 +92,37 @@ fn the_other_restore_properties_are_read() {
         ("allow_load", "TRUE"),
         ("timeout", "3600"),
     ]);
-    let expected =
-        RestoreProperties { timestamp: "t".into(), timeout_s: 3_600, replication_num: Some(3), allow_load: true };
+    let expected = RestoreProperties {
+        timestamp: "t".into(),
+        timeout_s: 3_600,
+        limits: JobLimits::default(),
+        replication_num: Some(3),
+        allow_load: true,
+    };
     assert_eq!(taken.unwrap(), expected);
     assert!(told(restore(&[("backup_timestamp", "t"), ("replication_num", "0")])).contains("at least 1, not 0"));
+}
+
+#[test]
+fn limits_are_numbers_or_sizes_and_zero_is_none() {
+    let taken = backup(&[("max_bytes_per_second", "100MB"), ("max_requests_per_second", "50")]).unwrap().limits;
+    let expected = JobLimits { max_bytes_per_second: Some(100_000_000), max_requests_per_second: Some(50) };
+    assert_eq!(taken, expected);
+    let taken = restore(&[("backup_timestamp", "t"), ("max_bytes_per_second", " 1048576 ")]).unwrap().limits;
+    assert_eq!(taken, JobLimits { max_bytes_per_second: Some(1 << 20), max_requests_per_second: None });
+    assert_eq!(backup(&[("max_bytes_per_second", "0")]).unwrap().limits, JobLimits::default());
+    let text = told(backup(&[("max_bytes_per_second", "fast"), ("max_requests_per_second", "-1")]));
+    assert!(text.contains("not \"fast\"") && text.contains("whole number, not \"-1\""), "{text}");
+}
+
+#[test]
+fn a_change_of_limits_leaves_alone_what_it_does_not_name() {
+    let change = |pairs| LimitsChange::parse(&properties(pairs));
+    let old = JobLimits { max_bytes_per_second: Some(7), max_requests_per_second: Some(8) };
+    let new = change(&[("max_bytes_per_second", "2KiB")]).unwrap().apply(old);
+    assert_eq!(new, JobLimits { max_bytes_per_second: Some(2048), ..old });
+    let new = change(&[("max_requests_per_second", "0")]).unwrap().apply(old);
+    assert_eq!(new, JobLimits { max_requests_per_second: None, ..old });
+    assert!(told(change(&[])).contains("nothing is set"));
+    assert!(told(change(&[("timeout", "700")])).contains("unknown properties: [timeout]"));
 }

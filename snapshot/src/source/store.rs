@@ -69,7 +69,7 @@ impl SnapshotSource for TabletSource {
         let files = image.meta.files.iter().cloned().map(|file| source_file(tablet, file)).collect();
         let meta = serde_json::to_value(&image.meta)
             .map_err(|failed| Error::Internal(format!("the image of tablet {tablet} cannot be JSON: {failed}")))?;
-        Ok(SourceImage { version: image.version, meta, files })
+        Ok(SourceImage { version: image.version, lineage: None, meta, files })
     }
 
     async fn open(&self, owner: JobId, tablet: TabletId, name: &str) -> Result<Bytes> {

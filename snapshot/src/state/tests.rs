@@ -1,6 +1,6 @@
 use super::*;
 use catalog::Revision;
-use catalog::records::job::{JobKind, JobTimes, Objects, RestoreSpec};
+use catalog::records::job::{JobKind, JobLimits, JobTimes, Objects, RestoreSpec};
 use env::ids::{DatabaseId, JobId, RepositoryId};
 use proptest::prelude::*;
 
@@ -28,6 +28,7 @@ fn job(work: JobWork) -> JobRecord {
         user: "root".into(),
         created_ms: 1_000,
         timeout_s: 600,
+        limits: JobLimits::default(),
         objects: Objects::All,
         objects_text: String::new(),
         times: JobTimes::default(),

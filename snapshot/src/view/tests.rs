@@ -1,6 +1,6 @@
 use super::*;
 use catalog::records::job::{
-    BackupState, Cut, JobStatus, JobTimes, Objects, RestoreSpec, RestoreState, StatusCode, TaskMessage,
+    BackupState, Cut, JobLimits, JobStatus, JobTimes, Objects, RestoreSpec, RestoreState, StatusCode, TaskMessage,
 };
 use env::ids::{DatabaseId, JobId, RepositoryId};
 
@@ -16,6 +16,7 @@ fn job(work: JobWork) -> JobRecord {
         user: "root".into(),
         created_ms: 1_000,
         timeout_s: 86_400,
+        limits: JobLimits::default(),
         objects: Objects::All,
         objects_text: "[shop.t]".into(),
         times: JobTimes::default(),
