@@ -254,12 +254,11 @@ impl From<Violation> for Error {
             Violation::LabelTaken(label) => Self::AlreadyExists(format!("snapshot {label:?} exists in the repository")),
             Violation::NoSnapshot { .. } => Self::NotFound(format!("{text} in the repository")),
             Violation::Held { label, hold } => Self::Held { label, hold },
-            Violation::NotHeld(_) | Violation::BadName(_) => Self::Invalid(text),
+            Violation::NotHeld(_) | Violation::BornHeld(_) | Violation::BadName(_) => Self::Invalid(text),
             Violation::Gap { .. }
             | Violation::Chain
             | Violation::Repository { .. }
             | Violation::Genesis
-            | Violation::BornHeld(_)
             | Violation::SessionOpen(_)
             | Violation::SessionNotOpen(_)
             | Violation::Declared { .. } => Self::Internal(format!("illegal commit record: {text}")),

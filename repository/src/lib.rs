@@ -66,6 +66,7 @@ mod page;
 mod reader;
 mod record;
 mod repository;
+pub mod retention;
 mod session;
 mod store;
 mod sweep;

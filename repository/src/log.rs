@@ -181,43 +181,56 @@ impl Log {
     pub(crate) async fn append(&self, action: &Action, owner: Option<&Owner>) -> Result<Head, Refused> {
         for attempt in 0..CONFLICTS_MAX {
             let head = self.head().await?;
-            let generation = head.generation().next();
-            let token = env::rand::token();
-            let branch = match touched(action) {
-                Some(label) => Some(index::branch(&self.objects, head.record.index.as_ref(), label).await?),
-                None => None,
-            };
-            let mut state = State::of_sessions(&head.record.sessions);
-            if let Some(branch) = &branch {
-                state.snapshots = branch.rows.iter().map(|row| (row.label.clone(), row.clone())).collect();
-            }
-            let state = match state.apply(generation, action) {
-                Ok(state) => state,
-                Err(violation) => return Err(Refused::Violation { violation, head }),
-            };
-            let own = Owner { generation, token: token.clone() };
-            let (index, snapshots) = self.write_index(&head, branch, &state, owner.unwrap_or(&own)).await?;
-            let record = Record {
-                format: FORMAT,
-                repository: head.record.repository.clone(),
-                generation,
-                previous: Some(head.hash.clone()),
-                token,
-                wall_ms: unix_millis(),
-                action: action.clone(),
-                index,
-                snapshots,
-                sessions: state.sessions.into_values().collect(),
-            };
-            let (bytes, hash) = record.seal()?;
-            if self.settle(&record, &bytes).await? {
-                let head = Head { record: Arc::new(record), hash };
-                self.remember(&head);
-                return Ok(head);
+            if let Some(made) = self.append_at(&head, action, owner).await? {
+                return Ok(made);
             }
             back_off(attempt.min(5)).await;
         }
         Err(Error::Conflict { attempts: CONFLICTS_MAX }.into())
+    }
+
+    /// As [`append`](Log::append), but right behind `head` or not at all: none when somebody else's record is there.
+    pub(crate) async fn append_at(
+        &self,
+        head: &Head,
+        action: &Action,
+        owner: Option<&Owner>,
+    ) -> Result<Option<Head>, Refused> {
+        let generation = head.generation().next();
+        let token = env::rand::token();
+        let branch = match touched(action) {
+            Some(label) => Some(index::branch(&self.objects, head.record.index.as_ref(), label).await?),
+            None => None,
+        };
+        let mut state = State::of_sessions(&head.record.sessions);
+        if let Some(branch) = &branch {
+            state.snapshots = branch.rows.iter().map(|row| (row.label.clone(), row.clone())).collect();
+        }
+        let state = match state.apply(generation, action) {
+            Ok(state) => state,
+            Err(violation) => return Err(Refused::Violation { violation, head: head.clone() }),
+        };
+        let own = Owner { generation, token: token.clone() };
+        let (index, snapshots) = self.write_index(head, branch, &state, owner.unwrap_or(&own)).await?;
+        let record = Record {
+            format: FORMAT,
+            repository: head.record.repository.clone(),
+            generation,
+            previous: Some(head.hash.clone()),
+            token,
+            wall_ms: unix_millis(),
+            action: action.clone(),
+            index,
+            snapshots,
+            sessions: state.sessions.into_values().collect(),
+        };
+        let (bytes, hash) = record.seal()?;
+        if !self.settle(&record, &bytes).await? {
+            return Ok(None);
+        }
+        let head = Head { record: Arc::new(record), hash };
+        self.remember(&head);
+        Ok(Some(head))
     }
 
     /// Writes the changed part of the index; gives its root and the number of snapshots.

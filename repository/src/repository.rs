@@ -11,6 +11,7 @@ use crate::objects::{Objects, Put, missing};
 use crate::page::{self, FORMAT};
 use crate::reader::SnapshotReader;
 use crate::record::{Action, Identity, OpenSession, Record};
+use crate::retention::{self, Policy};
 use crate::session::Session;
 use env::rt::CancellationToken;
 use object_store::ObjectStore;
@@ -122,6 +123,10 @@ impl Repository {
     /// `Corrupt` for a damaged log or index; what the store says.
     pub async fn snapshots(&self) -> Result<Vec<SnapshotSummary>> {
         let head = self.log.head().await?;
+        self.snapshots_at(&head).await
+    }
+
+    pub(crate) async fn snapshots_at(&self, head: &Head) -> Result<Vec<SnapshotSummary>> {
         index::scan(&self.objects, head.record.index.as_ref(), &mut BTreeSet::new()).await
     }
 
@@ -250,6 +255,39 @@ impl Repository {
         let (label, timestamp) = self.meant(label, timestamp).await?;
         let made: Head = self.log.append(&Action::Release { label, timestamp }, None).await?;
         Ok(made.generation())
+    }
+
+    /// Drops what a policy lets go of now, and gives what was dropped. The policy judges anew whenever somebody else has
+    /// changed the repository meanwhile, so that two who apply it, or drop by hand, do not go below its minimum.
+    ///
+    /// # Errors
+    /// `Cancelled` when `stop` says so, looked at before each drop; what the store says. A part may be dropped by then;
+    /// calling again goes on.
+    pub async fn apply_retention(
+        &self,
+        policy: &Policy,
+        now_ms: u64,
+        stop: &CancellationToken,
+    ) -> Result<Vec<SnapshotSummary>> {
+        let mut dropped = Vec::new();
+        'judge: loop {
+            let mut head = self.log.head().await?;
+            let snapshots = self.snapshots_at(&head).await?;
+            for row in retention::plan(&snapshots, policy, now_ms).drops() {
+                if stop.is_cancelled() {
+                    return Err(Error::Cancelled);
+                }
+                let action = Action::Drop { label: row.label.clone(), timestamp: row.timestamp.clone() };
+                match self.log.append_at(&head, &action, None).await {
+                    Ok(Some(made)) => head = made,
+                    // Somebody else has changed what was judged.
+                    Ok(None) => continue 'judge,
+                    Err(refused) => return Err(refused.into()),
+                }
+                dropped.push(row.clone());
+            }
+            return Ok(dropped);
+        }
     }
 
     /// The snapshot that a label means now, so that the record names one and the same in every attempt.

@@ -19,6 +19,7 @@ mod backup;
 mod crash;
 mod damage;
 mod golden;
+mod keeping;
 mod log;
 mod spawn;
 mod speed;
