@@ -17,7 +17,7 @@ use std::collections::BTreeSet;
 /// Most rows of a leaf and children of an inner page.
 const FANOUT_MAX: usize = 256;
 /// A tree of this depth would hold more snapshots than there can be; a deeper one is damage.
-const DEPTH_MAX: usize = 8;
+pub(crate) const DEPTH_MAX: usize = 8;
 /// Pages read at one time.
 const READS: usize = 16;
 
@@ -25,8 +25,8 @@ const READS: usize = 16;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Child {
     /// The least label in it when it was written.
-    first: String,
-    page: PageRef,
+    pub(crate) first: String,
+    pub(crate) page: PageRef,
 }
 
 /// The pages from the root to the leaf where a label is or would be.

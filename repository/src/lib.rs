@@ -70,6 +70,7 @@ pub mod retention;
 mod session;
 mod store;
 mod sweep;
+pub mod verify;
 mod writer;
 
 pub use checksum::CHUNK_BYTES;

@@ -133,12 +133,17 @@ impl Log {
         Ok(head)
     }
 
+    /// The newest record that was seen here.
+    pub(crate) fn remembered(&self) -> Option<Head> {
+        self.seen.lock().clone()
+    }
+
     async fn listed(&self) -> Result<Head> {
         let newest = self.objects.first(COMMITS, commit_generation).await?;
         self.expect(newest.unwrap_or(Generation::GENESIS)).await
     }
 
-    fn remember(&self, head: &Head) {
+    pub(crate) fn remember(&self, head: &Head) {
         let mut seen = self.seen.lock();
         if seen.as_ref().is_none_or(|seen| seen.generation() < head.generation()) {
             *seen = Some(head.clone());

@@ -267,6 +267,26 @@ impl Objects {
         }
     }
 
+    /// Shows each object below a prefix, all when it is empty. A listing that fails is begun again, and shows again what
+    /// it showed before.
+    pub(crate) async fn visit(&self, prefix: &str, mut each: impl FnMut(Listed) + Send) -> Result<()> {
+        let path = Self::path(prefix)?;
+        let mut attempt = 0;
+        'again: loop {
+            let mut listed = self.store.list(Some(&path).filter(|path| !path.as_ref().is_empty()));
+            while let Some(meta) = listed.next().await {
+                match meta {
+                    Ok(meta) => each(Listed { name: meta.location.to_string(), len_bytes: meta.size }),
+                    Err(failed) => {
+                        attempt = passing(attempt, Error::from_store(prefix, failed)).await?;
+                        continue 'again;
+                    }
+                }
+            }
+            return Ok(());
+        }
+    }
+
     /// The first name that a listing of `prefix` gives for which `pick` answers.
     pub(crate) async fn first<T>(&self, prefix: &str, pick: impl Fn(&str) -> Option<T>) -> Result<Option<T>> {
         let path = Self::path(prefix)?;

@@ -193,8 +193,8 @@ impl Lines {
     }
 }
 
-/// The values of a page of JSON lines.
-pub(crate) fn decode_lines<T: DeserializeOwned>(page: &PageRef, kind: PageKind, bytes: &[u8]) -> Result<Vec<T>> {
+/// The values of a page of JSON lines, each with the offset of its line.
+pub(crate) fn decode_lines<T: DeserializeOwned>(page: &PageRef, kind: PageKind, bytes: &[u8]) -> Result<Vec<(u64, T)>> {
     page.verify(bytes)?;
     let mut offset = 0u64;
     let mut values = Vec::new();
@@ -205,7 +205,7 @@ pub(crate) fn decode_lines<T: DeserializeOwned>(page: &PageRef, kind: PageKind, 
                 return Err(Error::corrupt(&page.name, 0, format!("kind {kind}"), format!("kind {}", head.kind)));
             }
         } else {
-            values.push(parse_body(&page.name, offset, line)?);
+            values.push((offset, parse_body(&page.name, offset, line)?));
         }
         offset += line.len() as u64;
     }

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// The identity is small.
-const IDENTITY_BYTES_MAX: u64 = 64 << 10;
+pub(crate) const IDENTITY_BYTES_MAX: u64 = 64 << 10;
 
 /// A place on object storage that holds snapshots. Clones share it.
 ///
@@ -29,7 +29,7 @@ const IDENTITY_BYTES_MAX: u64 = 64 << 10;
 pub struct Repository {
     pub(crate) objects: Objects,
     pub(crate) log: Log,
-    identity: Arc<Identity>,
+    pub(crate) identity: Arc<Identity>,
 }
 
 impl Repository {

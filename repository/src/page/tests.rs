@@ -48,8 +48,11 @@ fn a_page_of_lines_comes_back() {
     assert!(lines.is_empty() && lines.len_bytes() == 0);
     let page = PageRef::of(&owner(), PageKind::Tablets, &bytes).unwrap();
     page.check(PageKind::Tablets).unwrap();
-    let back: Vec<Thing> = decode_lines(&page, PageKind::Tablets, &bytes).unwrap();
-    assert_eq!(back.iter().map(|thing| thing.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let back: Vec<(u64, Thing)> = decode_lines(&page, PageKind::Tablets, &bytes).unwrap();
+    assert_eq!(back.iter().map(|(_, thing)| thing.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    for (offset, thing) in &back {
+        assert!(bytes[usize::try_from(*offset).unwrap()..].starts_with(&serde_json::to_vec(thing).unwrap()));
+    }
     assert_eq!(decode_lines::<Thing>(&page, PageKind::Tablets, &bytes[1..]).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(page.check(PageKind::Table).unwrap_err().kind(), ErrorKind::Corrupt);
 }

@@ -25,3 +25,4 @@ mod spawn;
 mod speed;
 mod stores;
 mod support;
+mod verify;
