@@ -4,6 +4,7 @@ pub use env::ErrorKind;
 
 use crate::manifest::{Hold, SnapshotSummary};
 use crate::names::{Generation, SessionId};
+use crate::store::refusal::{Meaning, Refusal};
 use std::error::Error as StdError;
 use std::io;
 
@@ -166,6 +167,23 @@ impl Error {
         let object = object.to_owned();
         if full(&failed) {
             return Self::Full { object, source: failed.into() };
+        }
+        if let Some(refusal) = Refusal::of(&failed) {
+            match refusal.meaning() {
+                Meaning::NoBucket => {
+                    return Self::NotFound(format!("the bucket does not exist: {refusal}; make it first"));
+                }
+                Meaning::Elsewhere => {
+                    return Self::Invalid(format!(
+                        "the bucket is not where the properties say: {refusal}; check region and endpoint"
+                    ));
+                }
+                Meaning::Full => return Self::Full { object, source: failed.into() },
+                Meaning::Unsupported => {
+                    return Self::Unsupported(format!("the object store cannot do this at {object:?}: {refusal}"));
+                }
+                Meaning::NotFound | Meaning::Exists | Meaning::Unsettled | Meaning::Denied | Meaning::Passing => {}
+            }
         }
         match failed {
             Store::NotFound { .. } => Self::NotFound(format!("there is no object {object:?}")),

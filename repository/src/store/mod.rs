@@ -1,10 +1,18 @@
 //! From a location and its properties to an object store.
 
+#[cfg(not(madsim))]
+mod dial;
+#[cfg(not(madsim))]
+mod polite;
 mod properties;
+pub(crate) mod refusal;
+#[cfg(not(madsim))]
+mod remote;
+mod secret;
 
 pub use properties::Properties;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::local::LocalStore;
 use crate::location::Location;
 use env::disk::Disk;
@@ -17,11 +25,14 @@ use std::sync::{Arc, OnceLock};
 
 /// The store at a location; `disk` gives the directory for one that is local. Nothing is dialled yet.
 ///
+/// Secrets that stand elsewhere are read now.
+///
 /// # Errors
-/// `Unsupported` for a store that this program cannot reach.
+/// `Invalid` for properties of another kind of location, a secret that is not where it should be, or what no connection
+/// can be made of.
 pub fn connect(
     location: &Location,
-    _properties: &Properties,
+    properties: &Properties,
     disk: impl FnOnce(&Path) -> Arc<dyn Disk>,
 ) -> Result<Arc<dyn ObjectStore>> {
     match location {
@@ -32,7 +43,12 @@ pub fn connect(
             Ok(Arc::<InMemory>::clone(stores.entry(name.clone()).or_default()))
         }
         Location::S3 { .. } | Location::Gcs { .. } | Location::Azure { .. } => {
-            Err(Error::Unsupported(format!("{location} cannot be reached by this program yet")))
+            #[cfg(not(madsim))]
+            let store = remote::connect(location, &properties.target);
+            #[cfg(madsim)]
+            let store =
+                Err(crate::Error::Unsupported(format!("there is no {location} in the simulator: {properties:?}")));
+            store
         }
     }
 }

@@ -1,0 +1,181 @@
+//! A store on the network whose errors can be shown to anybody.
+//!
+//! Owns the translation of refusals into the errors of the trait. What is asked and answered passes through untouched.
+
+use super::refusal::{Meaning, Refusal, chain};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use object_store::path::Path;
+use object_store::{
+    CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
+    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+};
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A store with its errors cleaned.
+pub(super) struct Polite {
+    store: Arc<dyn ObjectStore>,
+    place: Arc<Place>,
+}
+
+/// Where a store is, and what must not be said about it.
+struct Place {
+    location: String,
+    hidden: Vec<String>,
+}
+
+impl Place {
+    /// The error as it may be shown. `path` is what was asked for.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "an error that says nothing but names passes as it is")]
+    fn clean(&self, path: &str, failed: Error) -> Error {
+        let path = path.to_owned();
+        if let Some(refusal) = Refusal::of(&failed) {
+            let source = Box::new(refusal.clone());
+            return match refusal.meaning() {
+                Meaning::NotFound => Error::NotFound { path, source },
+                Meaning::Exists => Error::Precondition { path, source },
+                Meaning::Denied => Error::PermissionDenied { path, source },
+                Meaning::NoBucket
+                | Meaning::Unsettled
+                | Meaning::Elsewhere
+                | Meaning::Full
+                | Meaning::Unsupported
+                | Meaning::Passing => Error::Generic { store: "object store", source },
+            };
+        }
+        match failed {
+            Error::Generic { .. } | Error::JoinError { .. } => {
+                let text = chain(&failed, &self.hidden);
+                Error::Generic { store: "object store", source: text.into() }
+            }
+            Error::NotFound { source, .. } => Error::NotFound { path, source: chain(&*source, &self.hidden).into() },
+            Error::AlreadyExists { source, .. } => {
+                Error::AlreadyExists { path, source: chain(&*source, &self.hidden).into() }
+            }
+            Error::Precondition { source, .. } => {
+                Error::Precondition { path, source: chain(&*source, &self.hidden).into() }
+            }
+            Error::PermissionDenied { source, .. } => {
+                Error::PermissionDenied { path, source: chain(&*source, &self.hidden).into() }
+            }
+            Error::Unauthenticated { source, .. } => {
+                Error::Unauthenticated { path, source: chain(&*source, &self.hidden).into() }
+            }
+            Error::NotSupported { source } => Error::NotSupported { source: chain(&*source, &self.hidden).into() },
+            other => other,
+        }
+    }
+}
+
+impl Polite {
+    pub(super) fn new(store: Arc<dyn ObjectStore>, location: String, hidden: Vec<String>) -> Self {
+        Self { store, place: Arc::new(Place { location, hidden }) }
+    }
+
+    fn clean(&self, path: &Path) -> impl Fn(Error) -> Error + Send + use<> {
+        self.clean_all(Some(path))
+    }
+
+    fn clean_all(&self, prefix: Option<&Path>) -> impl Fn(Error) -> Error + Send + use<> {
+        let (place, path) = (Arc::clone(&self.place), prefix.map(Path::to_string).unwrap_or_default());
+        move |failed| place.clean(&path, failed)
+    }
+}
+
+impl fmt::Debug for Polite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Polite").field(&self.place.location).finish()
+    }
+}
+
+impl fmt::Display for Polite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.place.location)
+    }
+}
+
+#[async_trait]
+impl ObjectStore for Polite {
+    async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
+        self.store.put_opts(location, payload, options).await.map_err(self.clean(location))
+    }
+
+    async fn put_multipart_opts(
+        &self,
+        location: &Path,
+        options: PutMultipartOptions,
+    ) -> Result<Box<dyn MultipartUpload>> {
+        let upload = self.store.put_multipart_opts(location, options).await.map_err(self.clean(location))?;
+        Ok(Box::new(PoliteUpload { upload, place: Arc::clone(&self.place), path: location.to_string() }))
+    }
+
+    async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        let got = self.store.get_opts(location, options).await.map_err(self.clean(location))?;
+        let (meta, range) = (got.meta.clone(), got.range.clone());
+        let (attributes, extensions) = (got.attributes.clone(), got.extensions.clone());
+        let payload = GetResultPayload::Stream(got.into_stream().map_err(self.clean(location)).boxed());
+        Ok(GetResult { payload, meta, range, attributes, extensions })
+    }
+
+    async fn get_ranges(&self, location: &Path, ranges: &[Range<u64>]) -> Result<Vec<Bytes>> {
+        self.store.get_ranges(location, ranges).await.map_err(self.clean(location))
+    }
+
+    fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
+        self.store.delete_stream(locations).map_err(self.clean_all(None)).boxed()
+    }
+
+    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list(prefix).map_err(self.clean_all(prefix)).boxed()
+    }
+
+    fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
+        self.store.list_with_offset(prefix, offset).map_err(self.clean_all(prefix)).boxed()
+    }
+
+    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.store.list_with_delimiter(prefix).await.map_err(self.clean_all(prefix))
+    }
+
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.store.copy_opts(from, to, options).await.map_err(self.clean(from))
+    }
+
+    async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
+        self.store.rename_opts(from, to, options).await.map_err(self.clean(from))
+    }
+}
+
+/// An upload with its errors cleaned.
+struct PoliteUpload {
+    upload: Box<dyn MultipartUpload>,
+    place: Arc<Place>,
+    path: String,
+}
+
+impl fmt::Debug for PoliteUpload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PoliteUpload").field(&self.path).finish()
+    }
+}
+
+#[async_trait]
+impl MultipartUpload for PoliteUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        let (place, path) = (Arc::clone(&self.place), self.path.clone());
+        let put = self.upload.put_part(data);
+        Box::pin(async move { put.await.map_err(|failed| place.clean(&path, failed)) })
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        self.upload.complete().await.map_err(|failed| self.place.clean(&self.path, failed))
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.upload.abort().await.map_err(|failed| self.place.clean(&self.path, failed))
+    }
+}
