@@ -278,7 +278,7 @@ impl Objects {
                 match meta {
                     Ok(meta) => each(Listed { name: meta.location.to_string(), len_bytes: meta.size }),
                     Err(failed) => {
-                        attempt = passing(attempt, Error::from_store(prefix, failed)).await?;
+                        attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?;
                         continue 'again;
                     }
                 }
