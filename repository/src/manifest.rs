@@ -179,8 +179,8 @@ pub struct TabletEntry {
     pub bucket: u32,
     /// Its version at the cut.
     pub version: u64,
-    /// Tells its rows: two entries of one cluster with equal lineage have equal rows at the same version, whatever their
-    /// files. Left out by stores that cannot tell.
+    /// Tells its rows: all entries of one cluster with one lineage have the same rows, whatever their files. Left out by
+    /// stores that cannot tell. With it, `meta` and `files` may be those of an earlier version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lineage: Option<String>,
     /// What its store needs to open it, opaque to the repository.

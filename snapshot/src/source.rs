@@ -47,10 +47,10 @@ pub struct SourceFile {
 pub struct SourceImage {
     /// The version.
     pub version: Version,
-    /// Tells the tablet's rows, if the engine can: two images of the cluster with equal lineage have equal rows at the
-    /// same version, whatever their files. A backup then refers to the earlier image as a whole, so that a tablet whose
-    /// files were merely rewritten is not sent again. An engine must never give one lineage to different rows; it may
-    /// give different ones to the same rows.
+    /// Tells the tablet's rows, if the engine can: all images of the cluster with one lineage have the same rows, whatever
+    /// their files and versions. A backup then refers to the earliest of them as a whole, so that a tablet whose files were
+    /// merely rewritten is not sent again; a restore gets that one's `meta` with the version of the cut. An engine must
+    /// never give one lineage to different rows; it may give different ones to the same rows.
     pub lineage: Option<String>,
     /// What the engine needs besides the files to bring the tablet back.
     pub meta: Value,

@@ -52,6 +52,10 @@ pub struct TabletImageMeta {
     pub format: u32,
     /// The version that it shows.
     pub version: Version,
+    /// Tells the rows: every image with this lineage has the same ones, whatever its files. None when it was taken by a
+    /// store from before there were lineages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lineage: Option<String>,
     /// The columns.
     pub schema: Schema,
     /// The rowsets, in the order in which they were added.
@@ -125,7 +129,8 @@ impl TabletImageMeta {
     pub(crate) fn of(schema: &Schema, state: &State) -> Self {
         let rowsets: Vec<ImageRowset> = state.rowsets.iter().map(|rowset| image_rowset(rowset, state)).collect();
         let files = files(&rowsets);
-        Self { format: IMAGE_FORMAT, version: state.version, schema: schema.clone(), rowsets, files }
+        let lineage = state.lineage.clone().map(String::from);
+        Self { format: IMAGE_FORMAT, version: state.version, lineage, schema: schema.clone(), rowsets, files }
     }
 
     /// Rows that the image shows.

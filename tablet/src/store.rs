@@ -21,6 +21,7 @@ mod error;
 pub(crate) mod files;
 mod index;
 mod journal;
+pub(crate) mod lineage;
 mod load;
 mod open;
 mod options;

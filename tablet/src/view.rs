@@ -128,6 +128,12 @@ impl TabletView {
         self.state.version
     }
 
+    /// Tells its rows: tablets and versions with equal lineage have the same ones, whatever their files. None in a store
+    /// from before there were lineages, until the next load.
+    pub fn lineage(&self) -> Option<&str> {
+        self.state.lineage.as_ref().map(|lineage| lineage.as_str())
+    }
+
     /// The columns.
     pub fn schema(&self) -> &Arc<Schema> {
         &self.schema

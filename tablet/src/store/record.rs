@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::image::TabletImageMeta;
 use crate::schema::Schema;
 use crate::segment::SegmentMeta;
+use crate::store::lineage::Lineage;
 use crate::store::state::Rowset;
 use crate::view::SegmentId;
 use env::ids::{LoadId, Version};
@@ -53,6 +54,8 @@ pub(super) struct RowsetRecord {
 pub(crate) struct StateRecord {
     pub(crate) version: Version,
     pub(crate) load: Option<LoadId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) lineage: Option<Lineage>,
     pub(crate) rowsets: Vec<u64>,
     /// Rowset, ordinal, and the version of the vector.
     pub(crate) deletes: Vec<(u64, u32, Version)>,

@@ -13,6 +13,7 @@ use crate::image::{ImageFile, ImageName, TabletImageMeta, deletes_name, segment_
 use crate::segment::SegmentReader;
 use crate::store::deletes::DeleteVector;
 use crate::store::journal::{Edits, Table};
+use crate::store::lineage::Lineage;
 use crate::store::record::{LifeRecord, RowsetRecord, StageRecord};
 use crate::store::state::State;
 use crate::store::tablet::{Kept, Life, Tablet};
@@ -99,7 +100,9 @@ impl Stage {
             disk.sync_dir(&dir).map_err(Error::io("sync", &dir))?;
         }
         let deletes = self.progress.lock().vectors.clone();
-        Ok(State { version: self.image.version, load: None, rowsets: self.image.to_rowsets(), deletes })
+        let lineage = Some(self.image.lineage.clone().map_or_else(Lineage::fresh, Lineage::from));
+        let rowsets = self.image.to_rowsets();
+        Ok(State { version: self.image.version, load: None, lineage, rowsets, deletes })
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use crate::segment::SegmentMeta;
 use crate::store::deletes::DeleteVector;
+use crate::store::lineage::Lineage;
 use crate::store::record::StateRecord;
 use crate::view::SegmentId;
 use env::ids::{LoadId, Version};
@@ -41,6 +42,8 @@ pub(crate) struct State {
     pub(crate) version: Version,
     /// The load that made the version; none for the empty one and for a restored one.
     pub(crate) load: Option<LoadId>,
+    /// None in a store from before there were lineages, until the next load.
+    pub(crate) lineage: Option<Lineage>,
     pub(crate) rowsets: Vec<Arc<Rowset>>,
     pub(crate) deletes: BTreeMap<SegmentId, Arc<DeleteVector>>,
 }
@@ -48,7 +51,8 @@ pub(crate) struct State {
 impl State {
     /// Nothing was ever loaded.
     pub(crate) fn empty() -> Self {
-        Self { version: Version::FIRST, load: None, rowsets: Vec::new(), deletes: BTreeMap::new() }
+        let lineage = Some(Lineage::fresh());
+        Self { version: Version::FIRST, load: None, lineage, rowsets: Vec::new(), deletes: BTreeMap::new() }
     }
 
     pub(crate) fn segments(&self) -> impl Iterator<Item = (SegmentId, &SegmentMeta)> {
@@ -68,10 +72,17 @@ impl State {
     }
 
     /// The next version: `rowsets` are added, `deletes` take the place of those of the same segments.
-    pub(crate) fn published(&self, load: LoadId, rowsets: Vec<Arc<Rowset>>, deletes: Vec<Arc<DeleteVector>>) -> Self {
+    pub(crate) fn published(
+        &self,
+        load: LoadId,
+        lineage: Option<Lineage>,
+        rowsets: Vec<Arc<Rowset>>,
+        deletes: Vec<Arc<DeleteVector>>,
+    ) -> Self {
         let mut next = Self {
             version: self.version.next(),
             load: Some(load),
+            lineage,
             rowsets: self.rowsets.clone(),
             deletes: self.deletes.clone(),
         };
@@ -99,13 +110,14 @@ impl State {
         let kept = self.deletes.iter().filter(|(segment, _)| !inputs.contains(&segment.rowset));
         let mut all: BTreeMap<_, _> = kept.map(|(segment, deletes)| (*segment, Arc::clone(deletes))).collect();
         all.extend(deletes.into_iter().map(|deletes| (deletes.segment, deletes)));
-        Self { version: self.version, load: self.load, rowsets, deletes: all }
+        Self { version: self.version, load: self.load, lineage: self.lineage.clone(), rowsets, deletes: all }
     }
 
     pub(crate) fn to_record(&self) -> StateRecord {
         StateRecord {
             version: self.version,
             load: self.load,
+            lineage: self.lineage.clone(),
             rowsets: self.rowsets.iter().map(|rowset| rowset.id).collect(),
             deletes: self
                 .deletes
@@ -122,8 +134,13 @@ impl State {
         rowsets: &BTreeMap<u64, Arc<Rowset>>,
         deletes: &BTreeMap<(SegmentId, Version), Arc<DeleteVector>>,
     ) -> Result<Self> {
-        let mut state =
-            Self { version: record.version, load: record.load, rowsets: Vec::new(), deletes: BTreeMap::new() };
+        let mut state = Self {
+            version: record.version,
+            load: record.load,
+            lineage: record.lineage.clone(),
+            rowsets: Vec::new(),
+            deletes: BTreeMap::new(),
+        };
         for id in &record.rowsets {
             let rowset = rowsets.get(id);
             let rowset = rowset.ok_or_else(|| Error::corrupt(object, format!("a record of rowset {id}"), "none"))?;

@@ -15,7 +15,7 @@ fn state(hidden: &[(SegmentId, &[u32])]) -> State {
     let vectors = hidden.iter().map(|(segment, rows)| {
         Arc::new(DeleteVector::new(*segment, Version(2), rows.iter().copied().collect()).unwrap().0)
     });
-    State::empty().published(LoadId(1), rowsets, vectors.collect())
+    State::empty().published(LoadId(1), None, rowsets, vectors.collect())
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::schema::KeyModel;
 use crate::store::deletes::DeleteVector;
 use crate::store::journal::{Edits, Table};
+use crate::store::lineage::Lineage;
 use crate::store::primary::{Changes, Location, Upsert};
 use crate::store::state::State;
 use crate::store::tablet::{Tablet, WriteSide};
@@ -143,7 +144,13 @@ impl Inner {
             let (vector, bytes) = DeleteVector::new(segment, version, rows)?;
             vectors.push((Arc::new(vector), bytes));
         }
-        let next = seat.state.published(load, rowsets, vectors.iter().map(|(vector, _)| Arc::clone(vector)).collect());
+        let lineage = Lineage::after(seat.state.lineage.as_ref(), load, version, &mutations);
+        let next = seat.state.published(
+            load,
+            lineage,
+            rowsets,
+            vectors.iter().map(|(vector, _)| Arc::clone(vector)).collect(),
+        );
         let shared = seat.tablet.shared();
         let surplus = (shared.versions.len() + 1).saturating_sub(self.options.keep_versions.max(1));
         let expired = shared.versions.keys().take(surplus).copied().collect();

@@ -2,17 +2,28 @@ use super::*;
 use crate::error::ErrorKind;
 
 fn example() -> StateRecord {
-    StateRecord { version: Version(7), load: Some(LoadId(12)), rowsets: vec![1, 4], deletes: vec![(4, 0, Version(6))] }
+    StateRecord {
+        version: Version(7),
+        load: Some(LoadId(12)),
+        lineage: Some("5c".to_owned().into()),
+        rowsets: vec![1, 4],
+        deletes: vec![(4, 0, Version(6))],
+    }
 }
 
 #[test]
 fn the_first_format_of_a_state_record_stays_readable() {
-    let body = br#"{"version":7,"load":12,"rowsets":[1,4],"deletes":[[4,0,6]]}"#;
-    let mut bytes = 1u32.to_le_bytes().to_vec();
-    bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
-    bytes.extend_from_slice(body);
-    assert_eq!(decode::<StateRecord>(&key(&[1, 7]), &bytes).unwrap(), example());
-    assert_eq!(encode(&example()).unwrap(), bytes);
+    let without = StateRecord { lineage: None, ..example() };
+    let with = br#"{"version":7,"load":12,"lineage":"5c","rowsets":[1,4],"deletes":[[4,0,6]]}"#.as_slice();
+    for (record, body) in
+        [(example(), with), (without, br#"{"version":7,"load":12,"rowsets":[1,4],"deletes":[[4,0,6]]}"#)]
+    {
+        let mut bytes = 1u32.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&crc32fast::hash(body).to_le_bytes());
+        bytes.extend_from_slice(body);
+        assert_eq!(decode::<StateRecord>(&key(&[1, 7]), &bytes).unwrap(), record);
+        assert_eq!(encode(&record).unwrap(), bytes);
+    }
 }
 
 #[test]

@@ -18,8 +18,8 @@ fn vector(rowset: u64, version: u64, rows: &[u32]) -> Arc<DeleteVector> {
 
 #[test]
 fn a_load_adds_rowsets_and_replaces_the_vectors_it_touches() {
-    let first = State::empty().published(LoadId(1), vec![rowset(1, &[10])], vec![vector(1, 2, &[3])]);
-    let second = first.published(LoadId(2), vec![rowset(2, &[5, 6])], vec![vector(1, 3, &[3, 4])]);
+    let first = State::empty().published(LoadId(1), None, vec![rowset(1, &[10])], vec![vector(1, 2, &[3])]);
+    let second = first.published(LoadId(2), None, vec![rowset(2, &[5, 6])], vec![vector(1, 3, &[3, 4])]);
     assert_eq!((first.version, second.version), (Version(2), Version(3)));
     assert_eq!(first.hidden_rows(1), 1, "the old state is as it was");
     assert_eq!((second.hidden_rows(1), second.hidden_rows(2)), (2, 0));
@@ -31,6 +31,7 @@ fn a_load_adds_rowsets_and_replaces_the_vectors_it_touches() {
 fn a_compaction_puts_its_output_where_the_first_input_was() {
     let state = State::empty().published(
         LoadId(1),
+        None,
         vec![rowset(1, &[1]), rowset(2, &[1]), rowset(3, &[1])],
         vec![vector(1, 2, &[0]), vector(3, 2, &[0])],
     );
@@ -44,7 +45,7 @@ fn a_compaction_puts_its_output_where_the_first_input_was() {
 
 #[test]
 fn a_record_brings_the_state_back() {
-    let state = State::empty().published(LoadId(1), vec![rowset(1, &[10])], vec![vector(1, 2, &[3])]);
+    let state = State::empty().published(LoadId(1), None, vec![rowset(1, &[10])], vec![vector(1, 2, &[3])]);
     let rowsets = state.rowsets.iter().map(|rowset| (rowset.id, Arc::clone(rowset))).collect();
     let deletes = state.deletes.values().map(|v| ((v.segment, v.version), Arc::clone(v))).collect();
     let back = State::from_record("state", &state.to_record(), &rowsets, &deletes).unwrap();

@@ -18,6 +18,8 @@ struct Driver {
     store: TabletStore,
     world: World,
     views: Vec<(Arc<TabletView>, Rows)>,
+    /// The rows of every lineage that was seen.
+    lineages: BTreeMap<String, Rows>,
     cuts: u64,
 }
 
@@ -35,7 +37,7 @@ pub async fn drive(ops: &[Op]) {
     for (id, model) in [(1, Duplicate), (2, Primary), (3, Duplicate), (4, Primary)] {
         world.tablets.insert(TabletId(id), Tablet { model, version: Version::FIRST, rows: Vec::new() });
     }
-    let mut driver = Driver { disk, store, world, views: Vec::new(), cuts: 0 };
+    let mut driver = Driver { disk, store, world, views: Vec::new(), lineages: BTreeMap::new(), cuts: 0 };
     for op in ops {
         if driver.step(op).await.is_err() {
             // The only thing that may fail is the power.
@@ -62,7 +64,10 @@ impl Driver {
             }
             Op::Compact(tablet) => {
                 let Some(tablet) = self.world.tablet(*tablet) else { return Ok(()) };
-                self.store.compact(tablet).await.map(drop)
+                let before = self.store.view_current(tablet)?.lineage().map(str::to_owned);
+                self.store.compact(tablet).await?;
+                assert_eq!(self.store.view_current(tablet)?.lineage(), before.as_deref(), "a merge changes no rows");
+                Ok(())
             }
             Op::CompactPicked => match self.store.pick_compaction() {
                 Some(plan) => self.store.run_compaction(plan).await.map(drop),
@@ -220,8 +225,9 @@ impl Driver {
         self.store.stage_finish(RESTORE, &[new]).await?;
         self.store.stage_keep(RESTORE).await?;
         let (version, rows) = self.world.pins[&job][&source].clone();
-        let model = self.store.schema(new)?.model();
-        self.world.tablets.insert(new, Tablet { model, version, rows });
+        let view = self.store.view_current(new)?;
+        assert_eq!(view.lineage(), self.store.pinned(job, source)?.meta.lineage.as_deref(), "a restore keeps it");
+        self.world.tablets.insert(new, Tablet { model: view.schema().model(), version, rows });
         Ok(())
     }
 
@@ -328,11 +334,14 @@ impl Driver {
         }
     }
 
-    fn check(&self) {
+    fn check(&mut self) {
         assert_eq!(self.store.tablets(), self.world.tablets.keys().copied().collect::<Vec<_>>());
         for (id, tablet) in &self.world.tablets {
             let view = self.store.view_current(*id).unwrap();
             assert_eq!((view.version(), read(&view)), (tablet.version, tablet.rows.clone()), "tablet {id}");
+            let lineage = view.lineage().expect("every tablet has one").to_owned();
+            let known = self.lineages.entry(lineage).or_insert_with(|| tablet.rows.clone());
+            assert_eq!(*known, tablet.rows, "tablet {id} has the lineage of other rows");
         }
         for (view, rows) in &self.views {
             assert_eq!(&read(view), rows, "a view of tablet {} at {}", view.tablet(), view.version());
@@ -349,6 +358,7 @@ impl Driver {
             for (id, (version, rows)) in pins {
                 let image = self.store.pinned(*job, *id).unwrap();
                 assert_eq!(image.version, *version);
+                assert_eq!(self.lineages.get(image.meta.lineage.as_ref().unwrap()), Some(rows), "pin of {id}");
                 assert_eq!(&image_rows(&image.meta, &image_files(&self.store, *job, *id).await), rows, "pin of {id}");
             }
         }
