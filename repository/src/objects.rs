@@ -249,19 +249,9 @@ impl Objects {
         let path = Self::path(prefix)?;
         let mut attempt = 0;
         loop {
-            let listing = async {
-                let (mut listing, mut listed) = (self.store.list(Some(&path)), Vec::new());
-                while let Some(meta) = listing.next().await {
-                    let meta = meta?;
-                    listed.push(Listed { name: meta.location.to_string(), len_bytes: meta.size });
-                    if listed.len().is_multiple_of(LISTED_PER_REQUEST) {
-                        self.limiter.take(Cost::request(0)).await;
-                    }
-                }
-                Ok::<_, object_store::Error>(listed)
-            };
-            match self.reading(0, listing).await? {
-                Ok(listed) => return Ok(listed),
+            let mut listed = Vec::new();
+            match self.reading(0, self.show(&path, |object| listed.push(object))).await? {
+                Ok(()) => return Ok(listed),
                 Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
             }
         }
@@ -272,19 +262,26 @@ impl Objects {
     pub(crate) async fn visit(&self, prefix: &str, mut each: impl FnMut(Listed) + Send) -> Result<()> {
         let path = Self::path(prefix)?;
         let mut attempt = 0;
-        'again: loop {
-            let mut listed = self.store.list(Some(&path).filter(|path| !path.as_ref().is_empty()));
-            while let Some(meta) = listed.next().await {
-                match meta {
-                    Ok(meta) => each(Listed { name: meta.location.to_string(), len_bytes: meta.size }),
-                    Err(failed) => {
-                        attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?;
-                        continue 'again;
-                    }
-                }
+        loop {
+            match self.reading(0, self.show(&path, &mut each)).await? {
+                Ok(()) => return Ok(()),
+                Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
             }
-            return Ok(());
         }
+    }
+
+    async fn show(&self, prefix: &Path, mut each: impl FnMut(Listed) + Send) -> object_store::Result<()> {
+        let mut listing = self.store.list(Some(prefix).filter(|path| !path.as_ref().is_empty()));
+        let mut count = 0_usize;
+        while let Some(meta) = listing.next().await {
+            let meta = meta?;
+            each(Listed { name: meta.location.to_string(), len_bytes: meta.size });
+            count += 1;
+            if count.is_multiple_of(LISTED_PER_REQUEST) {
+                self.limiter.take(Cost::request(0)).await;
+            }
+        }
+        Ok(())
     }
 
     /// The first name that a listing of `prefix` gives for which `pick` answers.
