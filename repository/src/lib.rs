@@ -55,6 +55,7 @@ mod error;
 mod fold;
 mod index;
 mod limit;
+mod listing;
 mod local;
 mod location;
 mod log;

@@ -21,9 +21,6 @@ pub(crate) const ATTEMPTS: u32 = 5;
 /// A write under way when the token says stop has so long to end: cut off, it might still take effect later.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
-/// Objects that one request of a listing tells of, by which listings are counted.
-const LISTED_PER_REQUEST: usize = 1000;
-
 /// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to the doubled bound, at most 1 s.
 pub(crate) async fn back_off(attempt: u32) {
     let bound_ms = 5u64.checked_shl(attempt).unwrap_or(u64::MAX).min(1000);
@@ -72,8 +69,13 @@ impl Objects {
         }
     }
 
+    /// Counts against the limit, and waits for its turn.
+    pub(crate) async fn take(&self, cost: Cost) {
+        self.limiter.take(cost).await;
+    }
+
     /// A request that changes nothing.
-    async fn reading<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn reading<T>(&self, bytes: u64, request: impl Future<Output = T>) -> Result<T> {
         self.or_stop(async {
             self.limiter.take(Cost::request(bytes)).await;
             request.await
@@ -120,7 +122,7 @@ impl Objects {
         &self.store
     }
 
-    fn path(name: &str) -> Result<Path> {
+    pub(crate) fn path(name: &str) -> Result<Path> {
         Path::parse(name).map_err(|failed| Error::Invalid(format!("{name:?} is not a name of an object: {failed}")))
     }
 
@@ -242,46 +244,6 @@ impl Objects {
                 Err(failed) => attempt = self.passing(attempt, failed).await?,
             }
         }
-    }
-
-    /// All objects below a prefix.
-    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<Listed>> {
-        let path = Self::path(prefix)?;
-        let mut attempt = 0;
-        loop {
-            let mut listed = Vec::new();
-            match self.reading(0, self.show(&path, |object| listed.push(object))).await? {
-                Ok(()) => return Ok(listed),
-                Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
-            }
-        }
-    }
-
-    /// Shows each object below a prefix, all when it is empty. A listing that fails is begun again, and shows again what
-    /// it showed before.
-    pub(crate) async fn visit(&self, prefix: &str, mut each: impl FnMut(Listed) + Send) -> Result<()> {
-        let path = Self::path(prefix)?;
-        let mut attempt = 0;
-        loop {
-            match self.reading(0, self.show(&path, &mut each)).await? {
-                Ok(()) => return Ok(()),
-                Err(failed) => attempt = self.passing(attempt, Error::from_store(prefix, failed)).await?,
-            }
-        }
-    }
-
-    async fn show(&self, prefix: &Path, mut each: impl FnMut(Listed) + Send) -> object_store::Result<()> {
-        let mut listing = self.store.list(Some(prefix).filter(|path| !path.as_ref().is_empty()));
-        let mut count = 0_usize;
-        while let Some(meta) = listing.next().await {
-            let meta = meta?;
-            each(Listed { name: meta.location.to_string(), len_bytes: meta.size });
-            count += 1;
-            if count.is_multiple_of(LISTED_PER_REQUEST) {
-                self.limiter.take(Cost::request(0)).await;
-            }
-        }
-        Ok(())
     }
 
     /// The first name that a listing of `prefix` gives for which `pick` answers.
