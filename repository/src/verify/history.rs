@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 pub(super) struct History {
     /// None when a record before was not sound: then nothing can be said of the state.
     state: Option<State>,
+    /// The state before records that cannot be read, as long as nothing was read behind them.
+    before_gap: Option<State>,
     before: Option<(Record, String)>,
     /// The repository that all records must be of, once it is known.
     repository: Option<String>,
@@ -24,11 +26,12 @@ pub(super) struct History {
 impl History {
     /// Of a log that begins at its first record; `repository` is the identity's id.
     pub(super) fn new(repository: Option<String>) -> Self {
-        Self { state: Some(State::default()), before: None, repository }
+        Self { state: Some(State::default()), before_gap: None, before: None, repository }
     }
 
     /// Takes the next record; gives what is wrong with it.
     pub(super) fn next(&mut self, record: Record, hash: String) -> Option<Found> {
+        self.before_gap = None;
         let object = commit_name(record.generation);
         let found = self.judge(&record, &object);
         if self.repository.is_none() {
@@ -82,13 +85,20 @@ impl History {
 
     /// A record is missing, or cannot be read.
     pub(super) fn gap(&mut self) {
-        self.state = None;
+        if let Some(state) = self.state.take() {
+            self.before_gap = Some(state);
+        }
         self.before = None;
     }
 
     /// The snapshots by label, as long as that is known.
     pub(super) fn snapshots(&self) -> Option<&BTreeMap<String, SnapshotSummary>> {
         self.state.as_ref().map(|state| &state.snapshots)
+    }
+
+    /// The snapshots by label where the log can be read no further.
+    pub(super) fn snapshots_before_gap(&self) -> Option<&BTreeMap<String, SnapshotSummary>> {
+        self.before_gap.as_ref().map(|state| &state.snapshots)
     }
 }
 

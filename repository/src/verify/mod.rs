@@ -103,7 +103,7 @@ async fn run(
     stop: &CancellationToken,
 ) -> Result<Report> {
     let mut run = Run {
-        source: Arc::new(Source::new(objects.clone(), Arc::clone(progress))),
+        source: Arc::new(Source::new(objects.within(&options.limiter, stop), Arc::clone(progress))),
         objects,
         log,
         options,
@@ -437,8 +437,12 @@ impl Run<'_> {
         }
         let Some((base, _)) = self.base.clone() else { return Ok(()) };
         let only = self.options.label.as_deref();
-        let mut rows = Rows::read(&self.source, &mut self.case, base.index.as_ref(), only).await?;
-        self.totals.pages += rows.pages.len() as u64;
+        let mut rows = Rows::default();
+        // Where the log's end cannot be read, an older index may have been swept, and rightly.
+        if self.head_is_sound || self.history.snapshots_before_gap().is_none() {
+            rows = Rows::read(&self.source, &mut self.case, base.index.as_ref(), only).await?;
+            self.totals.pages += rows.pages.len() as u64;
+        }
         self.choose(&base, &mut rows)?;
         let level = self.options.level;
         let stock = if level.sees_sizes() { Some(self.stock(&base, &rows).await?) } else { None };
@@ -450,11 +454,12 @@ impl Run<'_> {
         walk.lists_owners = only.is_some();
         walk.snapshots(&self.snapshots).await?;
         let (stock, ranges) = (walk.stock.take(), walk.ranges.take());
+        let read = walk.whole && rows.whole() && self.head_is_sound;
         drop(walk);
         self.totals.pages += self.case.pages();
         if let Some(stock) = stock {
             self.totals.objects = stock.objects();
-            stock.finish(&mut self.case, only.is_none());
+            stock.finish(&mut self.case, only.is_none(), read);
         }
         if let Some(Ranges { tally, .. }) = ranges {
             self.totals.chunks = tally.chunks;
@@ -482,7 +487,8 @@ impl Run<'_> {
     /// where the two differ.
     fn choose(&mut self, base: &Record, rows: &mut Rows) -> Result<()> {
         let read = std::mem::take(&mut rows.all);
-        let summaries: Vec<SnapshotSummary> = match self.history.snapshots() {
+        let before_gap = if self.head_is_sound { None } else { self.history.snapshots_before_gap() };
+        let summaries: Vec<SnapshotSummary> = match self.history.snapshots().or(before_gap) {
             Some(known) => known.values().cloned().collect(),
             None => read.iter().map(|(_, row)| row.clone()).collect(),
         };
@@ -495,10 +501,14 @@ impl Run<'_> {
             summaries.into_iter().filter(wanted).map(|summary| (self.case.snapshot(&summary), summary)).collect();
         if let Some(label) = label
             && self.snapshots.is_empty()
+            && self.head_is_sound
             && rows.whole()
         {
             let of = timestamp.map(|timestamp| format!(" of {timestamp}")).unwrap_or_default();
             return Err(Error::NotFound(format!("there is no snapshot {label:?}{of} in the repository")));
+        }
+        if before_gap.is_some() {
+            return Ok(());
         }
         let known = self.history.snapshots().is_some();
         let indexed: BTreeMap<&str, (&str, &SnapshotSummary)> =

@@ -1,6 +1,7 @@
 //! What is asked of a verifier.
 
 use crate::error::{Error, Result};
+use crate::limit::Limiter;
 use crate::names::{Generation, SessionId};
 use crate::options::StreamOptions;
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,8 @@ pub struct Options {
     pub timestamp: Option<String>,
     /// How much is read at one time: `in_flight` ranges of up to `part_bytes`.
     pub stream: StreamOptions,
+    /// How many bytes and requests a second.
+    pub limiter: Limiter,
     /// Which chunks a sample takes: the same seed takes the same ones of the same repository. Chosen at random when
     /// there is none; the report tells it.
     pub seed: Option<u64>,
@@ -131,6 +134,7 @@ impl Default for Options {
             label: None,
             timestamp: None,
             stream: StreamOptions::default(),
+            limiter: Limiter::unlimited(),
             seed: None,
             session: None,
             owner: "verify".to_owned(),

@@ -178,9 +178,8 @@ impl Stock {
     /// Whether something refers to each byte of a file's object: of an object that is one file, and of a pack whose
     /// session's snapshot is looked at.
     fn exact(&self, file: &FileEntry) -> bool {
-        let pack = file.object.rsplit('/').next().is_some_and(|name| name.starts_with("pack-"));
         match ObjectName::parse(&file.object) {
-            ObjectName::Data(owner) => !pack || self.whole.contains(&owner.token),
+            ObjectName::Data(owner) => !is_pack(&file.object) || self.whole.contains(&owner.token),
             ObjectName::Identity
             | ObjectName::Commit(_)
             | ObjectName::Page(_)
@@ -194,28 +193,31 @@ impl Stock {
         self.items.values().filter(|item| item.end > 0).count() as u64
     }
 
-    /// Notes what is only known when every page has been read. `everything` says that all objects were listed and all
-    /// snapshots looked at.
-    pub(super) fn finish(&self, case: &mut Case, everything: bool) {
+    /// Notes what is only known at the end. `listed` says that all objects were listed, `read` that every page of every
+    /// snapshot was read: only then is nothing of what nobody refers to of use.
+    pub(super) fn finish(&self, case: &mut Case, listed: bool, read: bool) {
         for item in self.items.values() {
             if let (Some(finding), Some(_)) = (item.finding, item.len_bytes) {
                 case.amend(finding, |found| found.expected = at_least(item.end));
             }
         }
         for (key, object) in &self.longer {
-            let Some(item) = self.items.get(key) else { continue };
+            let Some(item) = self.items.get(key).filter(|_| read || !is_pack(object)) else { continue };
             let found = bytes(item.len_bytes.unwrap_or_default());
             let mut longer = Found::new(FindingKind::WrongLength, object, item.end, bytes(item.end), found);
             longer.severity = Severity::Warning;
             case.add(longer);
         }
-        if !everything {
+        if !listed {
             return;
         }
         for object in &self.foreign {
             case.add(Found::new(FindingKind::ForeignObject, object, 0, "objects of the repository", "another name"));
         }
         case.count(FindingKind::ForeignObject, self.foreign_total.saturating_sub(self.foreign.len() as u64));
+        if !read {
+            return;
+        }
         let dead = |item: &&Item| !item.referred && !item.alive;
         let sum = |page: bool| {
             let dead = self.items.values().filter(dead).filter(|item| item.page == page);
@@ -245,6 +247,10 @@ impl Of<'_> {
     pub(super) fn name(&self) -> String {
         format!("{}/{}", self.tablet, self.file.name)
     }
+}
+
+fn is_pack(object: &str) -> bool {
+    object.rsplit('/').next().is_some_and(|name| name.starts_with("pack-"))
 }
 
 fn at_least(end: u64) -> String {

@@ -44,6 +44,8 @@ pub(super) struct Walk<'a> {
     /// Whether the stock lists the objects of an owner when it first meets one.
     pub(super) lists_owners: bool,
     pub(super) in_flight: usize,
+    /// Whether every page could be read.
+    pub(super) whole: bool,
     /// What tables say of themselves, to be held against what each root says of them.
     tables: BTreeMap<NodeId, Facts>,
     running: FuturesUnordered<BoxFuture<'a, Checked>>,
@@ -109,6 +111,7 @@ impl<'a> Walk<'a> {
             ranges: None,
             lists_owners: false,
             in_flight,
+            whole: true,
             tables: BTreeMap::new(),
             running: FuturesUnordered::new(),
             bad: BTreeMap::new(),
@@ -141,6 +144,11 @@ impl<'a> Walk<'a> {
         }
     }
 
+    fn unread(&mut self, found: Found, page: NodeId) {
+        self.case.found(found, Hit::Page(page));
+        self.whole = false;
+    }
+
     /// Gives the tables of these snapshots, without those of roots that were there before.
     async fn read_roots(&mut self, batch: &[(SnapshotId, SnapshotSummary)]) -> Result<Vec<Wanted>> {
         let mut wanted = Vec::new();
@@ -158,9 +166,7 @@ impl<'a> Walk<'a> {
         let mut tables = Vec::new();
         while let Some((id, summary, node, new, root)) = read.next().await {
             match root? {
-                Err(found) if new => {
-                    self.case.found(*found, Hit::Page(node));
-                }
+                Err(found) if new => self.unread(*found, node),
                 Err(_) => {}
                 Ok(root) => {
                     self.check_root(id, summary, &root);
@@ -217,7 +223,7 @@ impl<'a> Walk<'a> {
             let manifest = match manifest? {
                 Ok(manifest) => manifest,
                 Err(found) => {
-                    self.case.found(*found, Hit::Page(node));
+                    self.unread(*found, node);
                     continue;
                 }
             };
@@ -277,9 +283,7 @@ impl<'a> Walk<'a> {
         let mut read = stream::iter(read).buffered(PAGES_AHEAD);
         while let Some((node, page, entries)) = read.next().await {
             match entries? {
-                Err(found) => {
-                    self.case.found(*found, Hit::Page(node));
-                }
+                Err(found) => self.unread(*found, node),
                 Ok(entries) => self.check_tablets(node, &page, &entries).await?,
             }
         }

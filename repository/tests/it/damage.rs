@@ -9,9 +9,10 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use repository::{Corruption, Error, ErrorKind, Repository};
 use std::sync::Arc;
 
-struct Shelf {
-    store: Arc<InMemory>,
-    world: World,
+/// A repository in memory, to be damaged.
+pub struct Shelf {
+    pub store: Arc<InMemory>,
+    pub world: World,
 }
 
 async fn shelf() -> Shelf {
@@ -23,40 +24,44 @@ async fn shelf() -> Shelf {
 }
 
 impl Shelf {
-    async fn find(&self, prefix: &str, part: &str) -> String {
+    pub async fn find(&self, prefix: &str, part: &str) -> String {
         let found = names(&*self.store, prefix).await.into_iter().find(|name| name.contains(part));
         found.unwrap_or_else(|| panic!("no {part} in {prefix}"))
     }
 
-    async fn read(&self, name: &str) -> Bytes {
+    pub async fn read(&self, name: &str) -> Bytes {
         self.store.get(&Path::from(name)).await.unwrap().bytes().await.unwrap()
     }
 
-    async fn put(&self, name: &str, bytes: impl Into<Bytes>) {
+    pub async fn put(&self, name: &str, bytes: impl Into<Bytes>) {
         self.store.put(&Path::from(name), bytes.into().into()).await.unwrap();
     }
 
-    async fn flip(&self, name: &str, at: usize) {
+    pub async fn flip(&self, name: &str, at: usize) {
         let mut bytes = self.read(name).await.to_vec();
         bytes[at] ^= 0x10;
         self.put(name, bytes).await;
     }
 
-    async fn cut(&self, name: &str, len: usize) {
+    pub async fn cut(&self, name: &str, len: usize) {
         let bytes = self.read(name).await.slice(..len);
         self.put(name, bytes).await;
     }
 
-    async fn remove(&self, name: &str) {
+    pub async fn remove(&self, name: &str) {
         self.store.delete(&Path::from(name)).await.unwrap();
     }
 
-    async fn restore(&self) -> Result<World, Error> {
-        let repository = Repository::open(Arc::<InMemory>::clone(&self.store)).await?;
+    pub async fn open(&self) -> Result<Repository, Error> {
+        Repository::open(Arc::<InMemory>::clone(&self.store)).await
+    }
+
+    pub async fn restore(&self) -> Result<World, Error> {
+        let repository = self.open().await?;
         restore(&repository, "s").await
     }
 
-    async fn finding(&self) -> Corruption {
+    pub async fn finding(&self) -> Corruption {
         match self.restore().await {
             Err(Error::Corrupt(found)) => found,
             other => panic!("{other:?}"),
@@ -65,7 +70,7 @@ impl Shelf {
 }
 
 /// The pages by what they hold.
-async fn page(shelf: &Shelf, kind: &str) -> String {
+pub async fn page(shelf: &Shelf, kind: &str) -> String {
     for name in names(&*shelf.store, "pages").await {
         if shelf.read(&name).await.starts_with(format!("{{\"format\":1,\"kind\":\"{kind}\"").as_bytes()) {
             return name;

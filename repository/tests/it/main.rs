@@ -21,6 +21,7 @@ mod damage;
 mod golden;
 mod keeping;
 mod log;
+mod shelf;
 mod spawn;
 mod speed;
 mod stores;

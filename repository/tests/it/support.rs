@@ -13,7 +13,7 @@ use object_store::{
 use parking_lot::Mutex;
 use repository::{
     ChunkSink, Error, FileIn, Limiter, PartitionManifest, Purpose, Repository, Session, SnapshotRoot, SnapshotSummary,
-    Source, StreamOptions, TableManifest, TabletEntryIn, no_progress,
+    Source, StreamOptions, TableManifest, TableRef, TabletEntryIn, no_progress,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -81,44 +81,61 @@ pub struct Written {
     pub opened: u64,
 }
 
-/// Uploads a world into a session; the summary is ready to be committed.
+/// Uploads a world as the one table of a snapshot; the summary is ready to be committed.
 pub async fn upload(session: &Session, label: &str, world: &World, stop: &CancellationToken) -> Result<Written, Error> {
+    upload_tables(session, label, &[(TABLE, "events", world)], stop).await
+}
+
+/// Uploads tables, by number and name, of one partition each; the partition's number is ten times the table's.
+pub async fn upload_tables(
+    session: &Session,
+    label: &str,
+    tables: &[(u64, &str, &World)],
+    stop: &CancellationToken,
+) -> Result<Written, Error> {
     let opened = Arc::new(AtomicU64::new(0));
-    let base = session.base("cluster", TABLE).await?;
     let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), stop.clone());
-    writer.begin_partition(TABLE, PARTITION, base.as_ref().and_then(|base| base.partition(PARTITION))).await?;
-    for (tablet, files) in world {
-        let files = files_in(files, &opened);
-        let bucket = (tablet % 1000) as u32;
-        writer
-            .add(TabletEntryIn {
-                tablet: *tablet,
-                bucket,
+    let (mut refs, mut bytes_sent) = (Vec::new(), 0);
+    for &(table, name, world) in tables {
+        let partition = table * 10;
+        let base = session.base("cluster", table).await?;
+        writer.begin_partition(table, partition, base.as_ref().and_then(|base| base.partition(partition))).await?;
+        for (tablet, files) in world {
+            let files = files_in(files, &opened);
+            let bucket = (tablet % 1000) as u32;
+            writer
+                .add(TabletEntryIn {
+                    tablet: *tablet,
+                    bucket,
+                    version: 2,
+                    lineage: None,
+                    meta: json!({"of": tablet}),
+                    files,
+                })
+                .await?;
+        }
+        let pages = writer.end_partition().await?;
+        bytes_sent += pages.bytes_sent;
+        let manifest = TableManifest {
+            id: table,
+            name: name.into(),
+            schema: json!({"columns": ["k", "v"]}),
+            partitions: vec![PartitionManifest {
+                id: partition,
+                name: "p0".into(),
                 version: 2,
-                lineage: None,
-                meta: json!({"of": tablet}),
-                files,
-            })
-            .await?;
+                bounds: json!("all"),
+                buckets: world.len() as u32,
+                tablets: pages.tablets,
+                files: pages.files,
+                bytes: pages.bytes,
+                pages: pages.pages,
+            }],
+        };
+        refs.push(session.put_table(&manifest).await?);
     }
-    let pages = writer.end_partition().await?;
-    let manifest = TableManifest {
-        id: TABLE,
-        name: "events".into(),
-        schema: json!({"columns": ["k", "v"]}),
-        partitions: vec![PartitionManifest {
-            id: PARTITION,
-            name: "p0".into(),
-            version: 2,
-            bounds: json!("all"),
-            buckets: world.len() as u32,
-            tablets: pages.tablets,
-            files: pages.files,
-            bytes: pages.bytes,
-            pages: pages.pages,
-        }],
-    };
-    let table = session.put_table(&manifest).await?;
+    let sum = |of: fn(&TableRef) -> u64| refs.iter().map(of).sum();
+    let (tablets, files, bytes) = (sum(|table| table.tablets), sum(|table| table.files), sum(|table| table.bytes));
     let root = SnapshotRoot {
         label: label.into(),
         timestamp: STAMP.into(),
@@ -127,7 +144,7 @@ pub async fn upload(session: &Session, label: &str, world: &World, stop: &Cancel
         database: "shop".into(),
         cut_revision: 99,
         created_ms: 5,
-        tables: vec![table],
+        tables: refs,
     };
     let summary = SnapshotSummary {
         label: label.into(),
@@ -136,11 +153,11 @@ pub async fn upload(session: &Session, label: &str, world: &World, stop: &Cancel
         cluster: "cluster".into(),
         created_ms: 5,
         finished_ms: 6,
-        tables: 1,
-        tablets: pages.tablets,
-        files: pages.files,
-        bytes: pages.bytes,
-        bytes_sent: pages.bytes_sent,
+        tables: root.tables.len() as u64,
+        tablets,
+        files,
+        bytes,
+        bytes_sent,
         root: session.put_root(&root).await?,
         session: session.id().clone(),
         expires_ms: None,
