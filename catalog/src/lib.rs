@@ -25,6 +25,8 @@
 //! ```
 
 pub mod conformance;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod keys;
 pub mod names;
 pub mod record;

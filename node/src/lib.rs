@@ -14,6 +14,9 @@ mod ddl;
 pub mod engine;
 pub mod error;
 #[cfg(not(madsim))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(not(madsim))]
 pub mod http;
 mod jobs;
 mod load;

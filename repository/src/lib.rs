@@ -53,6 +53,8 @@ mod checksum;
 pub mod conformance;
 mod error;
 mod fold;
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 mod limit;
 mod listing;

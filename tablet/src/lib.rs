@@ -9,6 +9,8 @@ mod batch;
 mod datum;
 mod error;
 mod fingerprint;
+#[doc(hidden)]
+pub mod fuzzing;
 mod image;
 mod keys;
 mod route;

@@ -28,7 +28,7 @@ mod options;
 mod pins;
 mod primary;
 mod reclaim;
-mod record;
+pub(crate) mod record;
 mod stage;
 pub(crate) mod state;
 mod tablet;

@@ -12,6 +12,7 @@
 //!   without a search.
 
 mod file;
+pub(crate) mod fuzzing;
 mod reading;
 mod rows;
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 mod auth;
 mod body;
-mod headers;
+pub(crate) mod headers;
 pub mod metrics;
 mod server;
 mod stream_load;

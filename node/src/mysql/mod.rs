@@ -30,6 +30,7 @@ mod columns;
 mod connection;
 mod digits;
 mod engine_backend;
+pub(crate) mod fuzzing;
 mod handshake;
 mod login;
 mod prepared;

@@ -21,7 +21,7 @@ pub(crate) struct Template {
 impl Template {
     /// Finds the parameters in `text`: the `?` outside of strings, quoted names and comments.
     pub(crate) fn new(text: String) -> Self {
-        let places = find_places(text.as_bytes());
+        let places = crate::sql::parameters(&text);
         Self { text, places }
     }
 
@@ -49,56 +49,6 @@ impl Template {
         filled.push_str(self.text.get(from..).unwrap_or_default());
         filled
     }
-}
-
-fn find_places(text: &[u8]) -> Vec<usize> {
-    let mut places = Vec::new();
-    let mut at = 0;
-    while let Some(byte) = text.get(at).copied() {
-        let next = text.get(at + 1).copied();
-        at = match (byte, next) {
-            (b'?', _) => {
-                places.push(at);
-                at + 1
-            }
-            (b'\'' | b'"', _) => after_quoted(text, at + 1, byte, true),
-            (b'`', _) => after_quoted(text, at + 1, byte, false),
-            (b'#', _) => after_line(text, at),
-            (b'-', Some(b'-')) if text.get(at + 2).is_none_or(u8::is_ascii_whitespace) => after_line(text, at),
-            // What is inside of /*! .. */ is executed, so it is searched.
-            (b'/', Some(b'*')) if text.get(at + 2) == Some(&b'!') => at + 3,
-            (b'/', Some(b'*')) => after_comment(text, at + 2),
-            _ => at + 1,
-        };
-    }
-    places
-}
-
-/// The offset behind a quoted text that begins at `at`; a doubled quote belongs to the text.
-fn after_quoted(text: &[u8], mut at: usize, quote: u8, backslash_escapes: bool) -> usize {
-    while let Some(byte) = text.get(at).copied() {
-        if byte == b'\\' && backslash_escapes {
-            at += 2;
-        } else if byte == quote {
-            if text.get(at + 1) != Some(&quote) {
-                return at + 1;
-            }
-            at += 2;
-        } else {
-            at += 1;
-        }
-    }
-    at
-}
-
-fn after_line(text: &[u8], at: usize) -> usize {
-    let len = text.iter().skip(at).position(|byte| *byte == b'\n');
-    len.map_or(text.len(), |len| at + len + 1)
-}
-
-fn after_comment(text: &[u8], at: usize) -> usize {
-    let len = text.get(at..).unwrap_or_default().windows(2).position(|pair| pair == b"*/");
-    len.map_or(text.len(), |len| at + len + 2)
 }
 
 /// The type of a parameter, as a client declares it.

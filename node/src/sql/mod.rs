@@ -117,6 +117,19 @@ fn expression_at(text: &str, place: Place, end: &'static str) -> Parsed<Box<ast:
     Ok(expression)
 }
 
+/// Where the parameters of a text are, in bytes: each `?` outside of strings, quoted names and comments. Of a text in which
+/// something is not closed, those before it.
+pub fn parameters(text: &str) -> Vec<usize> {
+    let mut scanner = Scanner::new(text, 0);
+    let mut places = Vec::new();
+    while let Ok(Some(span)) = scanner.next_solid() {
+        if scanner.text(span) == "?" {
+            places.push(span.start);
+        }
+    }
+    places
+}
+
 /// Where VALUES begins and where it ends, in bytes, if the text is an INSERT of rows.
 ///
 /// The word must stand outside parentheses and before any SELECT: anywhere else it belongs to a query.

@@ -183,5 +183,6 @@ fn key_text(key: &[u8]) -> String {
     numbers.join("/")
 }
 
+pub(crate) mod fuzzing;
 #[cfg(test)]
 mod tests;

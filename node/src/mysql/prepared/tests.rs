@@ -16,6 +16,9 @@ fn question_marks_in_texts_names_and_comments_are_not_parameters() {
     assert_eq!(places("select 1 --? "), 1, "a comment needs a blank");
     assert_eq!(places("select 1 # ?\n, ? /* ? */ + ?"), 2);
     assert_eq!(places("select /*!40101 ? */ ?"), 2);
+    assert_eq!(places("select /*!99999 ? */ ?"), 1, "a comment for a newer MySQL");
+    assert_eq!(places("select /*! ? /*! ? */ ? */"), 2, "inside of one that counts, a comment is a comment");
+    assert_eq!(places("select b'\\', ?"), 1, "no escapes in bits");
     assert_eq!(places("select 'open ?"), 0);
     assert_eq!(places("select /* open ?"), 0);
     assert_eq!(places("select 1 --"), 0);

@@ -1,0 +1,4 @@
+//! See `tabularium_fuzz::TARGETS`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| tabularium_fuzz::run("tablet_key", data));
