@@ -1,4 +1,4 @@
-//! CRC-32 of chunks and of the files that they make up. Pure.
+//! CRC-32 of chunks and of the files that they make up; digests of names. Pure.
 
 /// The unit that is checksummed, 1 MiB.
 pub const CHUNK_BYTES: u32 = 1 << 20;
@@ -18,6 +18,18 @@ pub(crate) fn combine(len_bytes: u64, chunk_bytes: u64, chunks: &[u32]) -> u32 {
 /// The CRC-32 of each chunk of `bytes`.
 pub(crate) fn chunks(bytes: &[u8], chunk_bytes: usize) -> impl Iterator<Item = u32> + '_ {
     bytes.chunks(chunk_bytes.max(1)).map(crc32fast::hash)
+}
+
+/// Sixteen bytes that stand for a name: no two names of a repository share them by accident.
+pub(crate) fn digest(parts: &[&[u8]]) -> u128 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut bytes = [0; 16];
+    hasher.finalize_xof().fill(&mut bytes);
+    u128::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -204,7 +204,12 @@ impl Log {
         let generation = head.generation().next();
         let token = env::rand::token();
         let branch = match touched(action) {
-            Some(label) => Some(index::branch(&self.objects, head.record.index.as_ref(), label).await?),
+            Some(label) => match index::branch(&self.objects, head.record.index.as_ref(), label).await {
+                Ok(branch) => Some(branch),
+                // Behind a newer head the pages may be swept already.
+                Err(Error::Corrupt(_)) if self.head().await?.generation() > head.generation() => return Ok(None),
+                Err(failed) => return Err(failed.into()),
+            },
             None => None,
         };
         let mut state = State::of_sessions(&head.record.sessions);

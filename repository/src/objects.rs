@@ -62,7 +62,7 @@ impl Objects {
     }
 
     /// What `doing` gives, or `Cancelled` as soon as the token says stop.
-    async fn or_stop<T>(&self, doing: impl Future<Output = T>) -> Result<T> {
+    pub(crate) async fn or_stop<T>(&self, doing: impl Future<Output = T>) -> Result<T> {
         env::select! {
             () = self.stop.cancelled() => Err(Error::Cancelled),
             done = doing => Ok(done),

@@ -53,6 +53,42 @@ pub struct OpenSession {
     pub purpose: Purpose,
 }
 
+/// A session that has not ended, as people want to see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SessionInfo {
+    /// Its id, by which it is fenced.
+    pub id: SessionId,
+    /// The generation that opened it.
+    pub generation: Generation,
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Whose it is, in the words of whoever opened it.
+    pub owner: String,
+    /// The opener's wall clock at the opening, milliseconds since 1970. A hint: clocks may be wrong.
+    pub opened_ms: u64,
+    /// How many commit records there are since. A hint too: a session may work for days while others come and go.
+    pub commits_since: u64,
+}
+
+impl SessionInfo {
+    /// What the record that opened a session says of it, at a later one.
+    pub(crate) fn new(opened: &Record, session: OpenSession, now: Generation) -> Self {
+        let OpenSession { id, generation, purpose } = session;
+        let owner = match &opened.action {
+            Action::Open { owner, .. } => owner.clone(),
+            Action::Genesis { .. }
+            | Action::Commit { .. }
+            | Action::Close { .. }
+            | Action::Fence { .. }
+            | Action::Drop { .. }
+            | Action::Hold { .. }
+            | Action::Release { .. } => String::new(),
+        };
+        let commits_since = now.0.saturating_sub(generation.0);
+        Self { id, generation, purpose, owner, opened_ms: opened.wall_ms, commits_since }
+    }
+}
+
 /// What a record did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]

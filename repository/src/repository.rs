@@ -1,7 +1,7 @@
 //! A repository: made or opened, asked for its snapshots, told to drop one.
 
 use crate::error::{Error, Result};
-use crate::fold::{self, NAME_BYTES_MAX, Violation};
+use crate::fold::{self, NAME_BYTES_MAX, SESSIONS_MAX, Violation};
 use crate::index;
 use crate::limit::Limiter;
 use crate::log::{Fate, Head, Log, Refused};
@@ -10,10 +10,12 @@ use crate::names::{Generation, IDENTITY, Purpose, SessionId, commit_name};
 use crate::objects::{Objects, Put, missing};
 use crate::page::{self, FORMAT};
 use crate::reader::SnapshotReader;
-use crate::record::{Action, Identity, OpenSession, Record};
+use crate::record::{Action, Identity, OpenSession, Record, SessionInfo};
 use crate::retention::{self, Policy};
 use crate::session::Session;
-use env::rt::CancellationToken;
+use env::rt::time::{Instant, sleep};
+use env::rt::{CancellationToken, Duration};
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
 use serde_json::Map;
 use std::collections::BTreeSet;
@@ -21,6 +23,13 @@ use std::sync::Arc;
 
 /// The identity is small.
 pub(crate) const IDENTITY_BYTES_MAX: u64 = 64 << 10;
+
+/// So long a new session waits for an old one to end when too many are open.
+const SESSIONS_PATIENCE: Duration = Duration::from_secs(30);
+/// Records read at one time.
+const READS: usize = 16;
+/// So many of those who hold sessions are named.
+const NAMED_MAX: usize = 8;
 
 /// A place on object storage that holds snapshots. Clones share it.
 ///
@@ -122,12 +131,15 @@ impl Repository {
     /// # Errors
     /// `Corrupt` for a damaged log or index; what the store says.
     pub async fn snapshots(&self) -> Result<Vec<SnapshotSummary>> {
-        let head = self.log.head().await?;
-        self.snapshots_at(&head).await
+        Ok(self.snapshots_at_head().await?.1)
     }
 
-    pub(crate) async fn snapshots_at(&self, head: &Head) -> Result<Vec<SnapshotSummary>> {
-        index::scan(&self.objects, head.record.index.as_ref(), &mut BTreeSet::new()).await
+    async fn snapshots_at_head(&self) -> Result<(Head, Vec<SnapshotSummary>)> {
+        self.at_head(|head| async move {
+            let rows = index::scan(&self.objects, head.record.index.as_ref(), &mut BTreeSet::new()).await?;
+            Ok((head, rows))
+        })
+        .await
     }
 
     /// The snapshot with this label, and this timestamp when one is given.
@@ -135,18 +147,27 @@ impl Repository {
     /// # Errors
     /// `Corrupt` for a damaged log or index; what the store says.
     pub async fn snapshot(&self, label: &str, timestamp: Option<&str>) -> Result<Option<SnapshotSummary>> {
-        let head = self.log.head().await?;
-        let branch = index::branch(&self.objects, head.record.index.as_ref(), label).await?;
-        let found = branch.rows.into_iter().find(|row| row.label == label);
+        let look = |head: Head| async move {
+            let branch = index::branch(&self.objects, head.record.index.as_ref(), label).await?;
+            Ok(branch.rows.into_iter().find(|row| row.label == label))
+        };
+        let found = self.at_head(look).await?;
         Ok(found.filter(|row| timestamp.is_none_or(|timestamp| row.timestamp == timestamp)))
     }
 
     /// A reader of a snapshot. Hold a session open while reading, so that a drop and a sweep leave it alone.
     ///
     /// # Errors
-    /// `Corrupt` for a missing or damaged root page; what the store says.
+    /// `NotFound` when the snapshot was dropped meanwhile; `Corrupt` for a missing or damaged root page; what the store
+    /// says.
     pub async fn reader(&self, summary: &SnapshotSummary) -> Result<SnapshotReader> {
-        SnapshotReader::open(self.objects.clone(), summary).await
+        let (label, timestamp) = (&summary.label, &summary.timestamp);
+        match SnapshotReader::open(self.objects.clone(), summary).await {
+            Err(Error::Corrupt(_)) if self.snapshot(label, Some(timestamp)).await?.is_none() => {
+                Err(Error::NotFound(format!("snapshot {label:?} of {timestamp} was dropped from the repository")))
+            }
+            opened => opened,
+        }
     }
 
     /// The sessions that have not ended.
@@ -155,6 +176,31 @@ impl Repository {
     /// `Corrupt` for a damaged log; what the store says.
     pub async fn sessions(&self) -> Result<Vec<OpenSession>> {
         Ok(self.log.head().await?.record.sessions.clone())
+    }
+
+    /// As [`sessions`](Repository::sessions), oldest first, with what their records say for people: whose they are, and
+    /// how old. Takes a request for each.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn describe_sessions(&self) -> Result<Vec<SessionInfo>> {
+        let head = self.log.head().await?;
+        self.describe(&head).await
+    }
+
+    async fn describe(&self, head: &Head) -> Result<Vec<SessionInfo>> {
+        // Owned by the futures: a stream of futures that borrow from its items cannot be part of a spawned task.
+        let records = head.record.sessions.clone().into_iter().map(|session| {
+            let log = self.log.clone();
+            async move { Ok::<_, Error>((log.expect(session.generation).await?, session)) }
+        });
+        let records: Vec<(Head, OpenSession)> = stream::iter(records).buffered(READS).try_collect().await?;
+        let mut infos: Vec<SessionInfo> = records
+            .into_iter()
+            .map(|(opened, session)| SessionInfo::new(&opened.record, session, head.generation()))
+            .collect();
+        infos.sort_by_key(|info| info.generation);
+        Ok(infos)
     }
 
     /// A fresh session id. Write it down before opening it: who knows the id can resume.
@@ -169,7 +215,7 @@ impl Repository {
     ///
     /// # Errors
     /// `Fenced` when the session was ended without a snapshot, [`Error::AlreadyCommitted`] when it ended with one,
-    /// `Busy` when too many are open, `Indeterminate` when the store did not tell (open again with the same id);
+    /// `Busy` when too many are open and none ended within half a minute, naming whose they are, `Indeterminate` when the store did not tell (open again with the same id);
     /// `Corrupt` for a damaged log; what the store says.
     pub async fn open_session(&self, id: &SessionId, purpose: Purpose, owner: &str, now_ms: u64) -> Result<Session> {
         tracing::debug!(session = %id, %purpose, owner, now_ms, "opening a session");
@@ -194,7 +240,7 @@ impl Repository {
             Fate::Unknown => {}
         }
         let action = Action::Open { session: id.clone(), purpose, owner: owner.to_owned() };
-        match self.log.append(&action, None).await {
+        match self.append_when_free(&action).await {
             Ok(made) => Ok(Session::new(self.clone(), id.clone(), made.generation(), false)),
             // Another process with the same id was faster, or our own lost answer.
             Err(Refused::Violation { violation: Violation::SessionOpen(_), head }) => match head.session(id) {
@@ -202,6 +248,23 @@ impl Repository {
                 None => Err(Error::Internal(format!("session {id} is open and is not"))),
             },
             Err(refused) => Err(refused.into()),
+        }
+    }
+
+    /// Opens a session, if need be when another one has ended.
+    async fn append_when_free(&self, action: &Action) -> Result<Head, Refused> {
+        let give_up = Instant::now() + SESSIONS_PATIENCE;
+        loop {
+            match self.log.append(action, None).await {
+                Err(Refused::Violation { violation: Violation::TooManySessions(open), head }) => {
+                    if Instant::now() >= give_up {
+                        return Err(Error::Busy(crowded(open, &self.describe(&head).await?)).into());
+                    }
+                    let wait = Duration::from_millis(200 + env::rand::below(800));
+                    self.objects.or_stop(sleep(wait)).await?;
+                }
+                done => return done,
+            }
         }
     }
 
@@ -271,8 +334,7 @@ impl Repository {
     ) -> Result<Vec<SnapshotSummary>> {
         let mut dropped = Vec::new();
         'judge: loop {
-            let mut head = self.log.head().await?;
-            let snapshots = self.snapshots_at(&head).await?;
+            let (mut head, snapshots) = self.snapshots_at_head().await?;
             for row in retention::plan(&snapshots, policy, now_ms).drops() {
                 if stop.is_cancelled() {
                     return Err(Error::Cancelled);
@@ -330,6 +392,21 @@ impl Repository {
         }
         Ok(head.generation())
     }
+}
+
+/// Why no session can be opened, and what to do.
+fn crowded(open: usize, sessions: &[SessionInfo]) -> String {
+    let named = sessions.iter().take(NAMED_MAX).map(|info| format!("{:?} ({}, {})", info.owner, info.purpose, info.id));
+    let named: Vec<String> = named.collect();
+    let more = match sessions.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(
+        "{open} sessions are open, the limit is {SESSIONS_MAX}; the oldest are of {}{more}; \
+         wait for some to end, or fence those that are dead",
+        named.join(", ")
+    )
 }
 
 /// The identity that the first record holds.

@@ -8,7 +8,7 @@ use crate::log::{Fate, Refused};
 use crate::manifest::{PartitionManifest, SnapshotRoot, SnapshotSummary, TableManifest, TableRef};
 use crate::names::{Generation, Owner, SessionId};
 use crate::objects::{Listed, Objects, Put};
-use crate::options::{Progress, StreamOptions};
+use crate::options::{Progress, StreamOptions, no_progress};
 use crate::page::{self, PageKind, PageRef};
 use crate::reader::SnapshotReader;
 use crate::record::Action;
@@ -289,7 +289,7 @@ impl Session {
         let repository = &self.shared.repository;
         let head = repository.log.head().await?;
         let plan = sweep::plan_ended(repository, &head, &self.shared.owner).await?;
-        repository.sweep(plan).await?;
+        repository.sweep(&plan, &no_progress()).await?;
         Ok(())
     }
 }

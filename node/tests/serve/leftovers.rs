@@ -19,7 +19,7 @@ pub async fn none(data_dir: &Path, repository_dir: &Path) {
     assert!(temporary.is_empty(), "temporary files are left: {temporary:?}");
 
     let repository = repository::Repository::open(repository::local(repository_dir)).await.unwrap();
-    let plan = repository.sweep_plan().await.unwrap();
+    let plan = repository.sweep_plan(&repository::no_progress()).await.unwrap();
     let garbage: Vec<_> = plan.objects().collect();
     assert!(garbage.is_empty(), "the repository holds objects that nothing refers to: {garbage:?}");
     owners(data_dir).await;

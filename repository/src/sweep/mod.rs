@@ -1,24 +1,24 @@
 //! Giving space back: finds what is reachable, lists what is there, deletes what fails the four tests.
+//!
+//! Memory: some 25 bytes for each object that is alive, and some 60 for each that is to be deleted; listings and
+//! manifests are gone through as they come.
 
+mod names;
 mod plan;
 
 pub use plan::SweepPlan;
 
-use crate::error::{Error, Result};
-use crate::index;
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::Head;
-use crate::manifest::{SnapshotRoot, SnapshotSummary, TableManifest};
-use crate::names::{DATA, Generation, ObjectName, Owner, PAGES, UPLOADS};
-use crate::objects::{Listed, Objects};
-use crate::page::{self, PageKind, PageRef};
-use crate::reader;
+use crate::manifest::SnapshotSummary;
+use crate::names::{DATA, ObjectName, Owner, PAGES, UPLOADS};
+use crate::objects::Listed;
+use crate::options::Progress;
 use crate::repository::Repository;
-use futures::{StreamExt, TryStreamExt};
-use plan::{View, plan};
-use std::collections::{BTreeMap, BTreeSet};
+use crate::walk::Tally;
+use plan::plan;
+pub(crate) use plan::{View, dead};
 
-/// Pages read at one time.
-const READS: usize = 8;
 /// Objects in one request to delete.
 const DELETES: usize = 1000;
 
@@ -29,97 +29,125 @@ pub struct Swept {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Objects that the store refused to delete, because they are locked or the credentials do not allow it. They stay
+    /// garbage.
+    pub refused: u64,
+}
+
+/// Sorts what is referred to into what is reachable and what is only pinned.
+struct Live<'a> {
+    view: &'a mut View,
+}
+
+impl Tally for Live<'_> {
+    /// Whether it is reachable.
+    type Mark = bool;
+
+    fn index(&self) -> bool {
+        true
+    }
+
+    fn pinned(&self) -> bool {
+        false
+    }
+
+    fn snapshot(&mut self, _row: &SnapshotSummary) -> bool {
+        true
+    }
+
+    fn join(&mut self, one: bool, other: bool) -> bool {
+        one || other
+    }
+
+    fn object(&mut self, name: &str, reachable: bool) {
+        let names = if reachable { &mut self.view.reachable } else { &mut self.view.pinned };
+        names.insert(name);
+    }
 }
 
 impl Repository {
-    /// What a sweep would delete now. Reads every manifest that is reachable, once.
+    /// What a sweep would delete now. Reads every manifest that is reachable, once; `progress` hears their bytes.
     ///
     /// # Errors
     /// `Corrupt` when a page that is reachable is missing or damaged: nothing is swept by halves; what the store says.
-    pub async fn sweep_plan(&self) -> Result<SweepPlan> {
-        let head = self.log.head().await?;
-        let mut view = view(&head);
-        let mut seen = BTreeSet::new();
-        self.reach(&head, &mut seen).await?;
-        view.reachable.clone_from(&seen);
-        let pins: BTreeSet<Generation> = head.record.sessions.iter().map(|session| session.generation).collect();
-        for generation in pins {
-            let pinned = self.log.expect(generation).await?;
-            self.reach(&pinned, &mut seen).await?;
-        }
-        view.pinned = seen;
-        let mut listed = Vec::new();
+    pub async fn sweep_plan(&self, progress: &Progress) -> Result<SweepPlan> {
+        let view = self.at_head(|head| self.view(head, progress)).await?;
+        let mut plan = SweepPlan::new(&view);
         for prefix in [DATA, PAGES, UPLOADS] {
-            listed.extend(self.objects.list(prefix).await?);
+            self.objects.visit(prefix, |listed| plan.judge(&view, &listed, None)).await?;
         }
-        Ok(plan(&view, listed, None))
+        Ok(plan.finish())
     }
 
-    /// Deletes what a plan says. A plan may be old: what is dead stays dead.
+    async fn view(&self, head: Head, progress: &Progress) -> Result<View> {
+        let mut view = view(&head);
+        self.walk(&head, &mut Live { view: &mut view }, progress).await?;
+        Ok(view)
+    }
+
+    /// Deletes what a plan says. A plan may be old: what is dead stays dead. `progress` hears the bytes of what was
+    /// deleted.
     ///
     /// # Errors
-    /// What the store says; a part may be deleted by then, and the next sweep goes on.
-    pub async fn sweep(&self, plan: SweepPlan) -> Result<Swept> {
-        let swept = Swept { objects: plan.delete.len() as u64, bytes: plan.bytes() };
-        for batch in plan.delete.chunks(DELETES) {
-            self.objects.delete(batch.iter().map(|(name, _)| name.clone()).collect()).await?;
-        }
-        Ok(swept)
-    }
-
-    /// Adds the names of all objects reachable at a generation to `seen`; what is in it already is not read again.
-    async fn reach(&self, head: &Head, seen: &mut BTreeSet<String>) -> Result<()> {
-        let snapshots = index::scan(&self.objects, head.record.index.as_ref(), seen).await?;
-        for summary in snapshots {
-            self.reach_snapshot(&summary, seen).await?;
-        }
-        Ok(())
-    }
-
-    async fn reach_snapshot(&self, summary: &SnapshotSummary, seen: &mut BTreeSet<String>) -> Result<()> {
-        let objects = &self.objects;
-        if !seen.insert(summary.root.name.clone()) {
-            return Ok(());
-        }
-        let root: SnapshotRoot = read(objects, &summary.root, PageKind::Snapshot).await?;
-        for table in &root.tables {
-            if !seen.insert(table.page.name.clone()) {
-                continue;
+    /// What the store says; a part may be deleted by then, and the next sweep goes on. An object that it refuses to
+    /// delete is counted, and is no error.
+    pub async fn sweep(&self, plan: &SweepPlan, progress: &Progress) -> Result<Swept> {
+        let mut swept = Swept::default();
+        let mut objects = plan.objects();
+        loop {
+            let batch: Vec<(String, u64)> = objects.by_ref().take(DELETES).collect();
+            if batch.is_empty() {
+                return Ok(swept);
             }
-            let table: TableManifest = read(objects, &table.page, PageKind::Table).await?;
-            let pages = table.partitions.into_iter().flat_map(|partition| partition.pages);
-            let fresh: Vec<PageRef> = pages.filter(|page| seen.insert(page.name.clone())).collect();
-            let names = fresh.into_iter().map(|page| async move {
-                let entries = reader::tablets(objects.clone(), vec![page]);
-                let names = entries.try_fold(BTreeSet::new(), |mut names, entry| async move {
-                    names.extend(entry.files.into_iter().map(|file| file.object));
-                    Ok(names)
-                });
-                names.await
-            });
-            let names: Vec<BTreeSet<String>> = futures::stream::iter(names).buffered(READS).try_collect().await?;
-            seen.extend(names.into_iter().flatten());
+            let bytes = self.delete(&batch, &mut swept).await?;
+            progress(bytes);
         }
-        Ok(())
+    }
+
+    /// Deletes all at once; when that is denied, one by one.
+    async fn delete(&self, batch: &[(String, u64)], swept: &mut Swept) -> Result<u64> {
+        let bytes =
+            |batch: &[(String, u64)]| batch.iter().map(|(_, len_bytes)| *len_bytes).fold(0, u64::saturating_add);
+        let before = swept.bytes;
+        match self.objects.delete(batch.iter().map(|(name, _)| name.clone()).collect()).await {
+            Ok(()) => {
+                swept.objects += batch.len() as u64;
+                swept.bytes = swept.bytes.saturating_add(bytes(batch));
+            }
+            Err(denied) if denied.kind() == ErrorKind::Denied => {
+                for (name, len_bytes) in batch {
+                    match self.objects.delete(vec![name.clone()]).await {
+                        Ok(()) => {
+                            swept.objects += 1;
+                            swept.bytes = swept.bytes.saturating_add(*len_bytes);
+                        }
+                        Err(denied) if denied.kind() == ErrorKind::Denied => {
+                            if swept.refused == 0 {
+                                tracing::warn!(error = &denied as &dyn std::error::Error, "garbage may not be deleted");
+                            }
+                            swept.refused += 1;
+                        }
+                        Err(failed) => return Err(failed),
+                    }
+                }
+            }
+            Err(failed) => return Err(failed),
+        }
+        Ok(swept.bytes - before)
     }
 }
 
-async fn read<T: serde::de::DeserializeOwned>(objects: &Objects, page: &PageRef, kind: PageKind) -> Result<T> {
-    let bytes = objects.page(page, kind).await?;
-    page::decode(page, kind, &bytes)
-}
-
-fn view(head: &Head) -> View {
-    let sessions: BTreeMap<String, Generation> =
-        head.record.sessions.iter().map(|session| (session.id.token().to_owned(), session.generation)).collect();
-    View { generation: head.generation().0, sessions, reachable: BTreeSet::new(), pinned: BTreeSet::new() }
+/// What the newest record alone tells.
+pub(crate) fn view(head: &Head) -> View {
+    let sessions = head.record.sessions.iter().map(|session| session.id.token().to_owned()).collect();
+    View { generation: head.generation().0, sessions, ..View::default() }
 }
 
 /// What a session that ended without a snapshot has left. Nothing of it was ever reachable: only its own commit could
 /// have made it so, and it cannot commit any more. So tests 3 and 4 hold without reading a manifest.
 pub(crate) async fn plan_ended(repository: &Repository, head: &Head, owner: &Owner) -> Result<SweepPlan> {
     let view = view(head);
-    if view.sessions.contains_key(&owner.token) || owner.generation > head.generation() {
+    if view.sessions.contains(&owner.token) || owner.generation > head.generation() {
         return Err(Error::Internal(format!("session {owner} has not ended")));
     }
     let objects = &repository.objects;

@@ -5,6 +5,7 @@
 //! different page some 100 bytes and 4 for each reference to it; for each kept finding 4 for each page that it hits.
 
 use super::report::{Finding, FindingKind, NAMED_MAX, Severity, SnapshotVerdict, Verdict};
+pub(super) use crate::checksum::digest;
 use crate::manifest::SnapshotSummary;
 use crate::page::{PageKind, PageRef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -121,18 +122,6 @@ pub(super) struct Case {
     kept_max: usize,
     foreign: u64,
     kinds: BTreeMap<FindingKind, u64>,
-}
-
-/// Sixteen bytes that stand for a name: no two names of a repository share them by accident.
-pub(super) fn digest(parts: &[&[u8]]) -> u128 {
-    let mut hasher = blake3::Hasher::new();
-    for part in parts {
-        hasher.update(&(part.len() as u64).to_le_bytes());
-        hasher.update(part);
-    }
-    let mut bytes = [0; 16];
-    hasher.finalize_xof().fill(&mut bytes);
-    u128::from_le_bytes(bytes)
 }
 
 fn key(page: &PageRef) -> u128 {

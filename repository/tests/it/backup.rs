@@ -394,7 +394,11 @@ async fn dropped_snapshots_give_their_space_back_and_shared_files_stay() {
     let old = world.clone();
     world.get_mut(&1003).unwrap().insert("1-0.parquet".into(), noise(500, 100_000));
     back_up(&repository, "b", &world).await;
-    assert_eq!(repository.sweep_plan().await.unwrap().objects().count(), 1, "the first snapshot's index page");
+    assert_eq!(
+        repository.sweep_plan(&no_progress()).await.unwrap().objects().count(),
+        1,
+        "the first snapshot's index page"
+    );
     let reading = session(&repository).await;
     let summary = repository.snapshot("a", Some(STAMP)).await.unwrap().unwrap();
     repository.drop_snapshot("a", Some(STAMP)).await.unwrap();
@@ -404,8 +408,8 @@ async fn dropped_snapshots_give_their_space_back_and_shared_files_stay() {
         ErrorKind::NotFound
     );
     // A session that was open when it was there keeps it.
-    let plan = repository.sweep_plan().await.unwrap();
-    repository.sweep(plan).await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
+    repository.sweep(&plan, &no_progress()).await.unwrap();
     let reader = repository.reader(&summary).await.unwrap();
     let table = reader.table(&reader.root().tables[0]).await.unwrap();
     let tablets: Vec<_> = futures::TryStreamExt::try_collect(reader.tablets(&table.partitions[0])).await.unwrap();
@@ -416,13 +420,17 @@ async fn dropped_snapshots_give_their_space_back_and_shared_files_stay() {
         }
     }
     reading.close().await.unwrap();
-    let plan = repository.sweep_plan().await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
     assert!(plan.to_string().starts_with("sweep at generation 7: delete "), "{plan}");
     assert!(plan.objects().any(|(name, len)| name.ends_with(".1-0.parquet") && len == 100_000), "{plan}");
-    let swept = repository.sweep(plan).await.unwrap();
+    let swept = repository.sweep(&plan, &no_progress()).await.unwrap();
     assert!((100_000..130_000).contains(&swept.bytes), "one segment and manifests: {swept:?}");
     assert_eq!(restore(&repository, "b").await.unwrap(), world);
-    assert_eq!(repository.sweep_plan().await.unwrap().objects().count(), 0, "a sweep leaves nothing to sweep");
+    assert_eq!(
+        repository.sweep_plan(&no_progress()).await.unwrap().objects().count(),
+        0,
+        "a sweep leaves nothing to sweep"
+    );
     let ten = names(&*store, "data").await.into_iter().filter(|name| name.ends_with("1-0.parquet")).count();
     assert_eq!(ten, 10);
 }

@@ -6,7 +6,7 @@ use env::disk::{Disk, MemDisk};
 use env::rt::CancellationToken;
 use futures::StreamExt;
 use object_store::ObjectStore;
-use repository::{Error, LocalStore, Purpose, Repository, SessionId};
+use repository::{Error, LocalStore, Purpose, Repository, SessionId, no_progress};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -85,8 +85,8 @@ async fn crash_at(point: u64, first: &World, changed: &World) -> (bool, bool) {
     assert_eq!(restore(&repository, "second").await.unwrap(), *changed, "crash point {point}, resumed");
     assert_eq!(repository.check_log().await.unwrap().0, 4);
     // Nothing is left that nobody owns.
-    let plan = repository.sweep_plan().await.unwrap();
-    repository.sweep(plan).await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
+    repository.sweep(&plan, &no_progress()).await.unwrap();
     assert_eq!(restore(&repository, "first").await.unwrap(), *first);
     assert_eq!(restore(&repository, "second").await.unwrap(), *changed);
     assert_eq!(disk.list(".uploads").unwrap(), [], "crash point {point}");

@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use repository::{Corruption, Error, ErrorKind, Repository};
+use repository::{Corruption, Error, ErrorKind, Repository, no_progress};
 use std::sync::Arc;
 
 /// A repository in memory, to be damaged.
@@ -241,7 +241,7 @@ async fn foreign_files_are_left_alone() {
     }
     assert_eq!(shelf.restore().await.unwrap(), shelf.world);
     let repository = Repository::open(Arc::<InMemory>::clone(&shelf.store)).await.unwrap();
-    let plan = repository.sweep_plan().await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
     assert_eq!(plan.objects().count(), 0);
     assert_eq!(plan.foreign(), 2);
 }
@@ -252,7 +252,7 @@ async fn a_sweep_does_nothing_where_a_manifest_is_damaged() {
     let name = page(&shelf, "tablets").await;
     shelf.flip(&name, 100).await;
     let repository = Repository::open(Arc::<InMemory>::clone(&shelf.store)).await.unwrap();
-    assert_eq!(repository.sweep_plan().await.unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(repository.sweep_plan(&no_progress()).await.unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use env::rt::CancellationToken;
 use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use repository::{Error, Hold, Repository, SnapshotSummary};
+use repository::{Error, Hold, Repository, SnapshotSummary, no_progress};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -81,9 +81,9 @@ async fn a_repository_of_format_1_is_read_and_gone_on_with() {
     assert_eq!((rows[0].files, rows[0].bytes_sent), (12, LARGE as u64 + 1002 + 40));
     assert_eq!(restore(&repository, "second").await.unwrap(), tablets(3));
     // What was kept for the dropped one alone is garbage, and the rest is not.
-    let plan = repository.sweep_plan().await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
     assert!(plan.objects().count() > 0);
-    repository.sweep(plan).await.unwrap();
+    repository.sweep(&plan, &no_progress()).await.unwrap();
     let again = back_up(&repository, "third", &tablets(3)).await;
     assert_eq!(again.summary.bytes_sent, 0);
     assert_eq!(restore(&repository, "third").await.unwrap(), tablets(3));

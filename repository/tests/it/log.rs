@@ -6,7 +6,7 @@ use env::rt::{CancellationToken, JoinSet};
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt, path::Path};
 use proptest::prelude::*;
-use repository::{Error, ErrorKind, Purpose, Repository, SessionId, SnapshotSummary};
+use repository::{Error, ErrorKind, Purpose, Repository, SessionId, SnapshotSummary, no_progress};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -308,8 +308,8 @@ proptest! {
                 .collect();
             assert_eq!(rows, snapshots);
             // A sweep of what is left harms nothing that is there.
-            let plan = healthy.sweep_plan().await.unwrap();
-            healthy.sweep(plan).await.unwrap();
+            let plan = healthy.sweep_plan(&no_progress()).await.unwrap();
+            healthy.sweep(&plan, &no_progress()).await.unwrap();
             for row in healthy.snapshots().await.unwrap() {
                 let reader = healthy.reader(&row).await;
                 // All rows share the first session's pages, which ended without a snapshot of its own: dead by the

@@ -26,4 +26,5 @@ mod spawn;
 mod speed;
 mod stores;
 mod support;
+mod usage;
 mod verify;

@@ -34,7 +34,8 @@ async fn shelf(large: usize) -> Shelf {
         let written = upload_tables(&session, label, &tables, &CancellationToken::new()).await.unwrap();
         session.commit(written.summary).await.unwrap();
     }
-    repository.sweep(repository.sweep_plan().await.unwrap()).await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
+    repository.sweep(&plan, &no_progress()).await.unwrap();
     Shelf { store, world: World::new() }
 }
 
@@ -314,7 +315,7 @@ async fn foreign_files_and_garbage_are_notes() {
         .collect();
     assert_eq!(garbage, ["data", "pages"]);
     let repository = shelf.open().await.unwrap();
-    let plan = repository.sweep_plan().await.unwrap();
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
     let (objects, bytes) = (plan.objects().count(), plan.bytes());
     let told = |prefix: &str| {
         let finding = report.findings.iter().find(|finding| finding.object == prefix).unwrap();

@@ -27,8 +27,8 @@ fn all(
         repository.open_session(&id, Purpose::Backup, "x", 1).await?;
         repository.drop_snapshot("x", None).await?;
         repository.fence(&id).await?;
-        repository.sweep_plan().await?;
-        repository.sweep(plan).await?;
+        repository.sweep_plan(&no_progress()).await?;
+        repository.sweep(&plan, &no_progress()).await?;
         repository.check_log().await?;
         session.base("x", 1).await?;
         session.put_table(&table).await?;

@@ -12,6 +12,7 @@ use catalog::records::task::{TaskKind, TaskRecord};
 use catalog::{Stored, keys};
 use env::rt::time::unix_millis;
 use env::rt::{self, CancellationToken};
+use repository::no_progress;
 
 pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     // An agent deletes its tasks as its last word: then nothing of the job runs there and nothing is pinned or staged.
@@ -85,7 +86,8 @@ async fn try_leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
         }
     }
     if sweep && !record.read_only {
-        let swept = repository.sweep(repository.sweep_plan().await?).await?;
+        let plan = repository.sweep_plan(&no_progress()).await?;
+        let swept = repository.sweep(&plan, &no_progress()).await?;
         tracing::info!(job = %job.id, objects = swept.objects, bytes = swept.bytes, "removed what was left unfinished");
     }
     Ok(())

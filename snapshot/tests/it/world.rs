@@ -11,7 +11,7 @@ use catalog::{At, Catalog, EmbeddedStore, keys};
 use env::disk::{Disk, MemDisk};
 use env::ids::{DatabaseId, JobId, LoadId, NodeId, PartitionId, RepositoryId, TableId, TabletId, Version};
 use env::rt::Duration;
-use repository::{Location, Properties, Repository};
+use repository::{Location, Properties, Repository, no_progress};
 use snapshot::{
     BackupRequest, Connections, JobKind, Jobs, Objects, Options, Pause, Repositories, RestoreRequest, Service,
     SnapshotSource, TabletSource, schema,
@@ -392,7 +392,7 @@ impl World {
         let superseded = |name: &str| {
             name.starts_with("pages/") && committed.iter().any(|snapshot| name.contains(snapshot.session.token()))
         };
-        let plan = repository.sweep_plan().await.unwrap();
+        let plan = repository.sweep_plan(&no_progress()).await.unwrap();
         let (index, garbage): (Vec<_>, Vec<_>) = plan.objects().partition(|(name, _)| superseded(name));
         assert!(garbage.is_empty(), "garbage: {garbage:?}");
         assert!(index.len() < committed.len().max(1), "more pages than commits: {index:?}");

@@ -7,7 +7,7 @@ use crate::fold::{Rules, State};
 use crate::manifest::SnapshotSummary;
 use crate::names::{Purpose, SessionId, upload_name};
 use crate::record::Action;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// A writer's life between two actions.
 enum Writer {
@@ -70,8 +70,8 @@ impl Model {
         let open = &self.chain[usize::try_from(generation).unwrap()].sessions;
         View {
             generation,
-            sessions: open.values().map(|session| (session.id.token().to_owned(), session.generation)).collect(),
-            reachable: self.live(generation),
+            sessions: open.values().map(|session| session.id.token().to_owned()).collect(),
+            reachable: self.live(generation).into_iter().collect(),
             pinned: open.values().flat_map(|session| self.live(session.generation.0)).collect(),
         }
     }
@@ -147,7 +147,7 @@ impl Model {
                     let view = self.view(generation);
                     let listed = self.store.iter().map(|name| Listed { name: name.clone(), len_bytes: 1 });
                     let plan = plan(&view, listed, self.left_out);
-                    self.sweeps[sweeper] = plan.delete.into_iter().map(|(name, _)| name).collect();
+                    self.sweeps[sweeper] = plan.objects().map(|(name, _)| name).collect();
                 }
             }
             _ => {
@@ -196,9 +196,9 @@ fn a_plan_says_what_it_will_do() {
     };
     let view = View {
         generation: 9,
-        sessions: [(token('b'), Generation(4))].into(),
-        reachable: [data(2, 'a', "kept")].into(),
-        pinned: [data(2, 'a', "pinned")].into(),
+        sessions: [token('b')].into(),
+        reachable: [data(2, 'a', "kept")].into_iter().collect(),
+        pinned: [data(2, 'a', "pinned")].into_iter().collect(),
     };
     let dead = [data(2, 'a', "dead"), data(9, 'c', "late")];
     let unfinished = [upload_name(&data(3, 'd', "x")), upload_name("commits/18446744073709551606.json")];
