@@ -1,6 +1,8 @@
 //! From a location and its properties to an object store.
 
 #[cfg(not(madsim))]
+mod deletes;
+#[cfg(not(madsim))]
 mod dial;
 #[cfg(not(madsim))]
 mod polite;

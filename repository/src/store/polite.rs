@@ -2,6 +2,7 @@
 //!
 //! Owns the translation of refusals into the errors of the trait. What is asked and answered passes through untouched.
 
+use super::deletes::Deletes;
 use super::refusal::{Meaning, Refusal, chain};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,6 +20,8 @@ use std::sync::Arc;
 /// A store with its errors cleaned.
 pub(super) struct Polite {
     store: Arc<dyn ObjectStore>,
+    /// How it deletes, where that is not certain.
+    deletes: Option<Deletes>,
     place: Arc<Place>,
 }
 
@@ -72,8 +75,13 @@ impl Place {
 }
 
 impl Polite {
-    pub(super) fn new(store: Arc<dyn ObjectStore>, location: String, hidden: Vec<String>) -> Self {
-        Self { store, place: Arc::new(Place { location, hidden }) }
+    pub(super) fn new(
+        store: Arc<dyn ObjectStore>,
+        deletes: Option<Deletes>,
+        location: String,
+        hidden: Vec<String>,
+    ) -> Self {
+        Self { store, deletes, place: Arc::new(Place { location, hidden }) }
     }
 
     fn clean(&self, path: &Path) -> impl Fn(Error) -> Error + Send + use<> {
@@ -126,7 +134,11 @@ impl ObjectStore for Polite {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        self.store.delete_stream(locations).map_err(self.clean_all(None)).boxed()
+        let deleted = match &self.deletes {
+            Some(deletes) => deletes.stream(locations),
+            None => self.store.delete_stream(locations),
+        };
+        deleted.map_err(self.clean_all(None)).boxed()
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {

@@ -3,6 +3,7 @@
 //! The library's own retries are off. Which failed request may be sent again, and what an unclear answer to a commit
 //! means, is decided in one place, by those who know what the request was for.
 
+use super::deletes::Deletes;
 use super::dial::Dialer;
 use super::polite::Polite;
 use super::properties::{
@@ -22,8 +23,13 @@ use std::sync::Arc;
 /// The store at a location on the network. Nothing is dialled yet.
 pub(super) fn connect(location: &Location, target: &Target) -> Result<Arc<dyn ObjectStore>> {
     let mut hidden = Vec::new();
+    let mut one_by_one = None;
     let (store, prefix): (Arc<dyn ObjectStore>, &str) = match (location, target) {
-        (Location::S3 { bucket, prefix }, Target::S3(target)) => (s3(bucket, target, &mut hidden)?, prefix),
+        (Location::S3 { bucket, prefix }, Target::S3(target)) => {
+            let (many, single) = s3(bucket, target, &mut hidden)?;
+            one_by_one = Some(single);
+            (many, prefix)
+        }
         (Location::Gcs { bucket, prefix }, Target::Gcs(target)) => (gcs(bucket, target, &mut hidden)?, prefix),
         (Location::Azure { container, prefix, .. }, Target::Azure(target)) => {
             (azure(container, target, &mut hidden)?, prefix)
@@ -33,8 +39,12 @@ pub(super) fn connect(location: &Location, target: &Target) -> Result<Arc<dyn Ob
         }
     };
     let prefix = Path::parse(prefix).map_err(|failed| Error::Invalid(failed.to_string()))?;
-    let store = if prefix.as_ref().is_empty() { store } else { Arc::new(PrefixStore::new(store, prefix)) };
-    Ok(Arc::new(Polite::new(store, location.to_string(), hidden)))
+    let below = |store: Arc<dyn ObjectStore>| -> Arc<dyn ObjectStore> {
+        if prefix.as_ref().is_empty() { store } else { Arc::new(PrefixStore::new(store, prefix.clone())) }
+    };
+    let store = below(store);
+    let deletes = one_by_one.map(|single| Deletes::new(Arc::clone(&store), below(single)));
+    Ok(Arc::new(Polite::new(store, deletes, location.to_string(), hidden)))
 }
 
 fn no_retries() -> RetryConfig {
@@ -50,7 +60,12 @@ fn unusable(failed: &object_store::Error, hidden: &[String]) -> Error {
     Error::Invalid(format!("the properties do not make a connection: {}", refusal::chain(failed, hidden)))
 }
 
-fn s3(bucket: &str, target: &S3Target, hidden: &mut Vec<String>) -> Result<Arc<dyn ObjectStore>> {
+/// The bucket twice: as one that deletes many objects in a request, and as one that does it one by one.
+fn s3(
+    bucket: &str,
+    target: &S3Target,
+    hidden: &mut Vec<String>,
+) -> Result<(Arc<dyn ObjectStore>, Arc<dyn ObjectStore>)> {
     let mut builder = match &target.credentials {
         S3Credentials::Environment => AmazonS3Builder::from_env(),
         S3Credentials::InstanceProfile | S3Credentials::Keys { .. } => AmazonS3Builder::new(),
@@ -80,15 +95,14 @@ fn s3(bucket: &str, target: &S3Target, hidden: &mut Vec<String>) -> Result<Arc<d
     } else {
         builder = builder.with_unsigned_payload(true);
     }
-    let store = builder
+    let builder = builder
         .with_bucket_name(bucket)
         .with_virtual_hosted_style_request(!target.path_style)
         .with_client_options(options(target.endpoint.as_ref()))
         .with_retry(no_retries())
-        .with_http_connector(Dialer::new(target.credentials == S3Credentials::Environment, hidden))
-        .build()
-        .map_err(|failed| unusable(&failed, hidden))?;
-    Ok(Arc::new(store))
+        .with_http_connector(Dialer::new(target.credentials == S3Credentials::Environment, hidden));
+    let build = |builder: AmazonS3Builder| builder.build().map_err(|failed| unusable(&failed, hidden));
+    Ok((Arc::new(build(builder.clone())?), Arc::new(build(builder.with_disable_bulk_delete(true))?)))
 }
 
 fn gcs(bucket: &str, target: &GcsTarget, hidden: &mut Vec<String>) -> Result<Arc<dyn ObjectStore>> {
