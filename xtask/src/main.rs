@@ -5,6 +5,7 @@
 mod checks;
 mod clients;
 mod run;
+mod servers;
 
 use anyhow::{Result, bail};
 use std::process::ExitCode;
@@ -12,13 +13,16 @@ use std::process::ExitCode;
 const USAGE: &str = "usage: cargo xtask COMMAND
 
   demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
-  test             lint, test unit, sim and test clients: what has to pass before a change lands
+  test             lint, test unit, sim, test clients and test servers: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
   test clients     the stock mariadb client and PyMySQL against a server (skipped, with a word, where they are absent)
+  test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
+                   that share a repository for 20 seconds, or for a minute with --long
   lint             formatting, clippy (what is denied fails), rules about the dependency graph
   sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
   bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
   clients install  install the stock clients that `test clients` uses (Debian packages and PyPI)
+  servers install  install the object stores that `test servers` uses into target/servers (PyPI, npm, crates.io)
 ";
 
 fn main() -> ExitCode {
@@ -40,14 +44,18 @@ fn dispatch(words: &[&str]) -> Result<()> {
             checks::lint()?;
             checks::unit()?;
             run::simulate(&[])?;
-            clients::test()
+            clients::test()?;
+            servers::test(false)
         }
         ["test", "unit"] => checks::unit(),
         ["test", "clients"] => clients::test(),
+        ["test", "servers"] => servers::test(false),
+        ["test", "servers", "--long"] => servers::test(true),
         ["lint"] => checks::lint(),
         ["sim", rest @ ..] => run::simulate(rest),
         ["bench", rest @ ..] => run::bench(rest),
         ["clients", "install"] => clients::install(),
+        ["servers", "install"] => servers::install(),
         [] | ["help" | "--help" | "-h", ..] => {
             eprint!("{USAGE}");
             Ok(())

@@ -86,6 +86,15 @@ pub async fn upload(session: &Session, label: &str, world: &World, stop: &Cancel
     upload_tables(session, label, &[(TABLE, "events", world)], stop).await
 }
 
+/// Whose a snapshot is, and how it is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Database<'a> {
+    pub cluster: &'a str,
+    pub name: &'a str,
+    pub created_ms: u64,
+    pub options: StreamOptions,
+}
+
 /// Uploads tables, by number and name, of one partition each; the partition's number is ten times the table's.
 pub async fn upload_tables(
     session: &Session,
@@ -93,12 +102,23 @@ pub async fn upload_tables(
     tables: &[(u64, &str, &World)],
     stop: &CancellationToken,
 ) -> Result<Written, Error> {
+    let shop = Database { cluster: "cluster", name: "shop", created_ms: 5, options: options() };
+    upload_of(&shop, session, label, tables, stop).await
+}
+
+pub async fn upload_of(
+    database: &Database<'_>,
+    session: &Session,
+    label: &str,
+    tables: &[(u64, &str, &World)],
+    stop: &CancellationToken,
+) -> Result<Written, Error> {
     let opened = Arc::new(AtomicU64::new(0));
-    let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), stop.clone());
+    let mut writer = session.writer(database.options, Limiter::unlimited(), no_progress(), stop.clone());
     let (mut refs, mut bytes_sent) = (Vec::new(), 0);
     for &(table, name, world) in tables {
         let partition = table * 10;
-        let base = session.base("cluster", table).await?;
+        let base = session.base(database.cluster, table).await?;
         writer.begin_partition(table, partition, base.as_ref().and_then(|base| base.partition(partition))).await?;
         for (tablet, files) in world {
             let files = files_in(files, &opened);
@@ -139,20 +159,20 @@ pub async fn upload_tables(
     let root = SnapshotRoot {
         label: label.into(),
         timestamp: STAMP.into(),
-        cluster: "cluster".into(),
+        cluster: database.cluster.into(),
         database_id: 1,
-        database: "shop".into(),
+        database: database.name.into(),
         cut_revision: 99,
-        created_ms: 5,
+        created_ms: database.created_ms,
         tables: refs,
     };
     let summary = SnapshotSummary {
         label: label.into(),
         timestamp: STAMP.into(),
-        database: "shop".into(),
-        cluster: "cluster".into(),
-        created_ms: 5,
-        finished_ms: 6,
+        database: database.name.into(),
+        cluster: database.cluster.into(),
+        created_ms: database.created_ms,
+        finished_ms: database.created_ms + 1,
         tables: root.tables.len() as u64,
         tablets,
         files,
@@ -197,7 +217,11 @@ impl ChunkSink for Collect {
 /// Downloads a whole snapshot.
 pub async fn restore(repository: &Repository, label: &str) -> Result<World, Error> {
     let summary = repository.snapshot(label, None).await?.expect("the snapshot is there");
-    let reader = repository.reader(&summary).await?;
+    restore_of(repository, &summary).await
+}
+
+pub async fn restore_of(repository: &Repository, summary: &SnapshotSummary) -> Result<World, Error> {
+    let reader = repository.reader(summary).await?;
     let mut world = World::new();
     for table in &reader.root().tables {
         let table = reader.table(table).await?;

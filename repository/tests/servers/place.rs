@@ -1,0 +1,70 @@
+//! Places for repositories: a directory, memory, and what `TABULARIUM_SERVERS` names.
+
+use env::disk::RealDisk;
+use object_store::ObjectStore;
+use repository::{Location, Properties, connect};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+const SERVERS: &str = "TABULARIUM_SERVERS";
+
+/// A location with its properties, as CREATE REPOSITORY takes them, and what it is.
+#[derive(Debug, Clone)]
+pub struct Place {
+    pub name: String,
+    pub version: String,
+    pub url: String,
+    properties: BTreeMap<String, String>,
+}
+
+impl Place {
+    /// Reads `name version location [property=value]...`.
+    pub fn parse(line: &str) -> Self {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap_or_else(|| panic!("too short for a place: {line:?}")).to_owned();
+        let (name, version, url) = (word(), word(), word());
+        let property = |word: &str| {
+            let (name, value) = word.split_once('=').unwrap_or_else(|| panic!("{word:?} is no property"));
+            (name.to_owned(), value.to_owned())
+        };
+        Self { name, version, url, properties: words.map(property).collect() }
+    }
+
+    /// What [`Place::parse`] reads.
+    pub fn line(&self) -> String {
+        let properties = self.properties.iter().map(|(name, value)| format!(" {name}={value}"));
+        format!("{} {} {}{}", self.name, self.version, self.url, properties.collect::<String>())
+    }
+
+    pub fn directory(path: &std::path::Path) -> Self {
+        Self::parse(&format!("directory - file://{}", path.display()))
+    }
+
+    /// A place of its own below this one.
+    pub fn below(&self, prefix: &str) -> Self {
+        Self { url: format!("{}/{prefix}-{}", self.url, env::rand::token()), ..self.clone() }
+    }
+
+    pub fn is_honest(&self) -> bool {
+        !LIARS.contains(&self.name.as_str())
+    }
+
+    pub fn store(&self) -> Arc<dyn ObjectStore> {
+        let location = Location::parse(&self.url).unwrap();
+        let properties = Properties::parse(&location, &self.properties).unwrap();
+        connect(&location, &properties, |path| Arc::new(RealDisk::new(path))).unwrap()
+    }
+}
+
+/// Servers that do not keep what a repository needs.
+pub const LIARS: [&str; 5] = ["s3rver", "rclone", "s3s-fs", "gcp-storage-emulator", "fake-gcs-server"];
+
+/// The servers that were started for these tests; none, with a word, when there are none.
+pub fn servers(what: &str) -> Vec<Place> {
+    let lines = std::env::var(SERVERS).unwrap_or_default();
+    let places: Vec<Place> = lines.lines().filter(|line| !line.is_empty()).map(Place::parse).collect();
+    if places.is_empty() {
+        println!("SKIPPED on servers: {what}; there are none in {SERVERS}: `cargo xtask test servers` starts some");
+    }
+    places
+}
