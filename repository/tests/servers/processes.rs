@@ -3,7 +3,7 @@
 //! while they are alive. What was acknowledged is there at the end, byte for byte, and nothing else is.
 
 use crate::place::{Place, servers};
-use crate::reachable::no_garbage_and_nothing_lost;
+use crate::reachable::{no_garbage_and_nothing_lost, sweep};
 use crate::worker::{Journal, Note, ORDERS, Orders, Role, hold_to_its_world};
 use env::rt::{Duration, time};
 use futures::{StreamExt, TryStreamExt};
@@ -222,7 +222,7 @@ async fn share(place: &Place) {
     for session in &dead {
         repository.fence(&session.id).await.unwrap();
     }
-    repository.sweep(repository.sweep_plan().await.unwrap()).await.unwrap();
+    sweep(&repository).await;
     let store = place.store();
     no_garbage_and_nothing_lost(&*store, repository.generation().await.unwrap().0).await;
     let read = futures::stream::iter(&snapshots).map(|summary| hold_to_its_world(&repository, summary));

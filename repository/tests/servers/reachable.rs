@@ -4,6 +4,7 @@
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use repository::{Repository, Swept, no_progress};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -65,6 +66,12 @@ fn found(value: &Value, pages: &mut Vec<String>, data: &mut BTreeSet<String>) {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// Sweeps by a fresh plan.
+pub async fn sweep(repository: &Repository) -> Swept {
+    let plan = repository.sweep_plan(&no_progress()).await.unwrap();
+    repository.sweep(&plan, &no_progress()).await.unwrap()
 }
 
 /// Holds a repository that nobody uses, and that was swept, to consist of what is reachable and nothing else.

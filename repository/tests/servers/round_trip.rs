@@ -1,7 +1,7 @@
 //! A repository's whole life on every place that keeps the promises.
 
 use crate::place::{Place, servers};
-use crate::reachable::{listed, no_garbage_and_nothing_lost, reachable};
+use crate::reachable::{listed, no_garbage_and_nothing_lost, reachable, sweep};
 use crate::support::*;
 use env::rt::CancellationToken;
 use repository::{Purpose, Repository, Session, StreamOptions};
@@ -53,14 +53,13 @@ async fn life(place: &Place) {
     let id = other.new_session_id().await.unwrap();
     let reading = other.open_session(&id, Purpose::Restore, "reader", 1).await.unwrap();
     repository.drop_snapshot("monday", None).await.unwrap();
-    repository.sweep(repository.sweep_plan().await.unwrap()).await.unwrap();
+    sweep(&repository).await;
     assert_eq!(restore_of(&other, &whole.summary).await.unwrap(), monday, "{}: kept for its reader", place.name);
     reading.close().await.unwrap();
 
     repository.fence(&died).await.unwrap();
     let before = listed(&*store).await;
-    let plan = repository.sweep_plan().await.unwrap();
-    let swept = repository.sweep(plan).await.unwrap();
+    let swept = sweep(&repository).await;
     let after = listed(&*store).await;
     assert_eq!(before.difference(&after).count() as u64, swept.objects, "{}", place.name);
     assert!(after.is_subset(&before) && swept.objects > 0, "{}: {swept:?}", place.name);
@@ -68,7 +67,7 @@ async fn life(place: &Place) {
     assert_eq!(restore(&other, "tuesday").await.unwrap(), world, "{}: what shares files is whole", place.name);
 
     repository.drop_snapshot("tuesday", None).await.unwrap();
-    repository.sweep(repository.sweep_plan().await.unwrap()).await.unwrap();
+    sweep(&repository).await;
     let head = repository.check_log().await.unwrap().0;
     no_garbage_and_nothing_lost(&*store, head).await;
     let left: BTreeSet<String> = listed(&*store).await;

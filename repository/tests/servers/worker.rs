@@ -5,7 +5,7 @@ use crate::place::Place;
 use crate::round_trip::s3_options;
 use crate::support::*;
 use env::rt::{CancellationToken, Duration, time};
-use repository::{Error, ErrorKind, Purpose, Repository, SessionId, SnapshotSummary, SweepPlan};
+use repository::{Error, ErrorKind, Purpose, Repository, SessionId, SnapshotSummary, SweepPlan, no_progress};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -270,12 +270,12 @@ impl Worker {
     async fn sweep(&mut self) {
         let mut old: Vec<SweepPlan> = Vec::new();
         while !self.stopped() {
-            let plan = patiently(async || self.repository.sweep_plan().await).await.unwrap();
+            let plan = patiently(async || self.repository.sweep_plan(&no_progress()).await).await.unwrap();
             old.push(plan);
             // A plan may be as old as it likes; now and then none of them is carried out.
             if env::rand::below(4) > 0 {
                 let plan = old.swap_remove(env::rand::below(old.len() as u64) as usize);
-                let swept = patiently(async || self.repository.sweep(plan.clone()).await).await.unwrap();
+                let swept = patiently(async || self.repository.sweep(&plan, &no_progress()).await).await.unwrap();
                 self.journal.note(&Note::Swept { objects: swept.objects });
             }
             self.pause(100).await;
