@@ -1,4 +1,4 @@
-//! What the receiver of an error can do about it: the one vocabulary of all crates.
+//! What the receiver of an error can do about it, the one vocabulary of all crates; and how an error is told.
 
 /// Errors grouped by the action that they ask for. Each crate's error has a `kind()`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,4 +33,19 @@ pub enum ErrorKind {
     Unsupported,
     /// A fault of Tabularium itself.
     Internal,
+}
+
+/// An error with its causes, as one line: an error of a lower layer often says what failed, and its cause says why.
+pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
 }

@@ -24,4 +24,4 @@ pub mod pause;
 pub mod rand;
 pub mod rt;
 
-pub use kind::ErrorKind;
+pub use kind::{ErrorKind, explain};

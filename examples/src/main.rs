@@ -121,6 +121,7 @@ async fn register(catalog: &Catalog, notes: &NoteStore, dir: &Path) -> Result<Da
             distribution: Distribution::Random,
             partitioning: Partitioning::None,
             partitions: vec![entry],
+            single_writer: false,
             properties: BTreeMap::new(),
             comment: String::new(),
             created_ms: now,

@@ -37,6 +37,8 @@ use env::rt::{CancellationToken, Duration};
 use gate::Gate;
 use parking_lot::Mutex;
 #[cfg(not(madsim))]
+use repository::Keyring;
+#[cfg(not(madsim))]
 use snapshot::Connections;
 use snapshot::{JobKind, Jobs, Repositories, Service, TabletSource};
 use std::collections::BTreeMap;
@@ -155,7 +157,8 @@ impl Engine {
         let root = std::path::absolute(&options.data_dir).map_err(|failed| lock::failed(&options.data_dir, &failed))?;
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(&root));
         let place = Self::embedded(disk).await?;
-        let repositories = Arc::new(Connections::new(|dir| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>));
+        let connections = Connections::new(|dir| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>);
+        let repositories = Arc::new(connections.with_keyring(Keyring::at(&root)));
         Self::start(place, repositories, options, Some(lock)).await
     }
 

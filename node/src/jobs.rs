@@ -15,7 +15,7 @@ use catalog::records::RepositoryRecord;
 use catalog::{At, Stored, keys, names};
 use env::ids::{DatabaseId, RepositoryId};
 use env::rt::time::unix_millis;
-use repository::{Location, Properties, Repository};
+use repository::{CreateOptions, Location, Properties, Repository, probe};
 use snapshot::view::{BACKUP_COLUMNS, RESTORE_COLUMNS};
 use snapshot::{BackupRequest, JobKind, ObjectSpec, Objects, RestoreRequest, view};
 
@@ -76,10 +76,17 @@ async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result
                     ),
                 ));
             }
-            Err(failed) => return Err(failed.into()),
+            Err(failed) => return Err(at.blame(failed).into()),
         }
     } else {
-        Repository::create(store, &create.name, unix_millis()).await?
+        let profile = probe::probe(&store).await.map_err(|failed| at.blame(failed))?;
+        let options = CreateOptions {
+            name: create.name.clone(),
+            now_ms: unix_millis(),
+            profile: Some(profile),
+            single_writer: properties.single_writer(),
+        };
+        Repository::create_with(store, options).await.map_err(|failed| at.blame(failed))?
     };
     let id = RepositoryId(engine.catalog().allocate(1).await?);
     let record = RepositoryRecord {
@@ -88,7 +95,8 @@ async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result
         location,
         read_only: create.read_only,
         broker: create.broker.clone(),
-        properties: create.properties.clone(),
+        properties: engine.repositories().seal(&create.properties)?,
+        single_writer: opened.identity().is_single_writer(),
         created_ms: opened.identity().created_ms,
         error: None,
     };
@@ -258,6 +266,16 @@ fn fill(grid: &mut Grid, row: view::Row) {
     grid.rows.push(cells);
 }
 
+/// What SHOW REPOSITORIES says beside a repository: the last failure, and what its users must know.
+fn note(repository: &RepositoryRecord) -> Option<String> {
+    let alone = "single writer: its store has no create-if-absent, so nobody but this cluster may write there";
+    match (&repository.error, repository.single_writer) {
+        (error, false) => error.clone(),
+        (None, true) => Some(alone.to_owned()),
+        (Some(error), true) => Some(format!("{error}; {alone}")),
+    }
+}
+
 /// `SHOW REPOSITORIES`
 pub(crate) async fn repositories(engine: &Engine) -> Result<Grid, EngineError> {
     let mut grid = Grid::new(["RepoId", "RepoName", "CreateTime", "IsReadOnly", "Location", "Broker", "ErrMsg"]);
@@ -269,7 +287,7 @@ pub(crate) async fn repositories(engine: &Engine) -> Result<Grid, EngineError> {
             Some(repository.read_only.to_string()),
             Some(repository.location.clone()),
             Some(repository.broker.clone().unwrap_or_default()),
-            repository.error.clone(),
+            note(&repository),
         ]);
     }
     Ok(grid)

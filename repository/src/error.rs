@@ -108,6 +108,17 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// A place cannot be used for a repository.
+    #[error("{location} cannot be used for a repository; {advice}")]
+    Unusable {
+        /// Where.
+        location: String,
+        /// What to do.
+        advice: &'static str,
+        /// What went wrong there.
+        #[source]
+        source: Box<Error>,
+    },
     /// The caller's token said stop.
     #[error("cancelled")]
     Cancelled,
@@ -143,6 +154,7 @@ impl Error {
             Self::Indeterminate { .. } => ErrorKind::Indeterminate,
             Self::Corrupt(_) => ErrorKind::Corrupt,
             Self::Full { .. } => ErrorKind::Full,
+            Self::Unusable { source, .. } => source.kind(),
             Self::Cancelled => ErrorKind::Cancelled,
             Self::Unsupported(_) => ErrorKind::Unsupported,
             Self::Peer { source, .. } => peer_kind(source.as_ref()),

@@ -3,7 +3,7 @@
 //! A location never holds a secret: what could be one in a URL (a password before `@`, a query with a signature) is
 //! refused, and not repeated in the refusal.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use object_store::path::Path as Key;
 use std::fmt;
 use std::path::PathBuf;
@@ -93,6 +93,27 @@ impl Location {
     }
 }
 
+impl Location {
+    /// A failure of making or opening a repository here, with the place by name and what to do: what the store says names an
+    /// object, which its user has never heard of.
+    #[must_use]
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what is not named here says itself what is wrong")]
+    pub fn blame(&self, failed: Error) -> Error {
+        let local = matches!(self, Self::Local(_));
+        let advice = match failed.kind() {
+            ErrorKind::Denied if local => {
+                "make the directory, or let the user that this program runs as read and write there"
+            }
+            ErrorKind::Denied => "check the credentials, and that they may read, write, list and delete there",
+            ErrorKind::Unavailable if local => "check that it is a directory, on a file system that is mounted",
+            ErrorKind::Unavailable => "check that the endpoint is right and can be reached from here",
+            ErrorKind::Full => "make room there",
+            _ => return failed,
+        };
+        Error::Unusable { location: self.to_string(), advice, source: Box::new(failed) }
+    }
+}
+
 fn file(url: &str, rest: &str) -> Result<Location> {
     let bad = |why: &str| Error::Invalid(format!("location {url:?} {why}; use file:///absolute/path"));
     let Some(with_host) = rest.strip_prefix("//") else {
@@ -153,8 +174,10 @@ fn name(scheme: &str, what: &str, name: &str) -> Result<String> {
         return Err(Error::Invalid(format!("the {scheme}: location names no {what}; {USE}")));
     }
     if name.len() > BUCKET_BYTES_MAX || !name.bytes().all(plain) || name == "." || name == ".." {
+        // Not repeated when it may be somebody's name and key.
+        let shown = if name.contains('@') { String::new() } else { format!(" {name:?}") };
         return Err(Error::Invalid(format!(
-            "the {scheme}: location has {name:?} as its {what}: letters, digits, -, _ and . are possible there"
+            "the {scheme}: location has an impossible {what}{shown}: letters, digits, -, _ and . are possible there"
         )));
     }
     Ok(name.to_owned())

@@ -13,6 +13,7 @@ use crate::objects::{ATTEMPTS, Objects, Put, back_off, missing};
 use crate::page::{FORMAT, PageRef, RECORD_BYTES_MAX};
 use crate::record::{Action, OpenSession, Record};
 use bytes::Bytes;
+use env::rt;
 use env::rt::time::unix_millis;
 use futures::{StreamExt, TryStreamExt};
 use parking_lot::Mutex;
@@ -24,6 +25,8 @@ const CONFLICTS_MAX: u32 = 100;
 const WALK_MAX: u32 = 32;
 /// Records read at one time when many are.
 const READS: usize = 16;
+/// Where the store does not keep writers apart, those of this process are kept apart here; there must be no others.
+static TURN: rt::sync::Mutex<()> = rt::sync::Mutex::const_new(());
 
 /// A record with its hash.
 #[derive(Debug, Clone)]
@@ -270,15 +273,19 @@ impl Log {
     /// Puts a record into its slot; tells whether it, and not another, is there.
     pub(crate) async fn settle(&self, record: &Record, bytes: &Bytes) -> Result<bool> {
         let name = commit_name(record.generation);
+        let _turn = if self.objects.excludes() { None } else { Some(TURN.lock().await) };
         let mut attempt = 0;
         let indeterminate = |last: Error| Error::Indeterminate { generation: record.generation, source: last.into() };
         loop {
             let put = self.objects.put_once(&name, bytes.clone().into()).await;
-            if matches!(put, Ok(Put::Made)) {
+            if matches!(put, Ok(Put::Made)) && self.objects.excludes() {
                 return Ok(true);
             }
             // A first attempt that was refused for good, or never sent, has made nothing and will not.
-            let sent = attempt > 0 || put.as_ref().is_err_and(|failed| failed.kind() == ErrorKind::Unavailable);
+            let sent = match &put {
+                Ok(put) => attempt > 0 || *put == Put::Made,
+                Err(failed) => attempt > 0 || failed.kind() == ErrorKind::Unavailable,
+            };
             let last = match self.read(record.generation).await {
                 Ok(Some(found)) if found.record.token != record.token => return Ok(false),
                 Ok(Some(_)) if put.is_ok() => return Ok(true),

@@ -6,6 +6,7 @@
 //! | commit record | `commits/<inverted generation, 20 digits>.json`: the newest sorts first |
 //! | manifest page | `pages/<generation>-<session>/<hash>` |
 //! | payload | `data/<generation>-<session>/<name>` |
+//! | what a probe of the store tries | `probe/<token>/<name>`, removed by the probe itself |
 //! | unfinished upload of the local driver | `.uploads/<target with + for />.<token>` |
 //!
 //! A name is never used twice: the session part is unique, the generation is that of the session's opening.
@@ -23,6 +24,8 @@ pub(crate) const COMMITS: &str = "commits";
 pub(crate) const PAGES: &str = "pages";
 /// Where payload is.
 pub(crate) const DATA: &str = "data";
+/// Where a probe of the store works.
+pub(crate) const PROBES: &str = "probe";
 /// Where drivers without multipart uploads of their own keep what is not finished.
 pub(crate) const UPLOADS: &str = ".uploads";
 

@@ -49,16 +49,29 @@ pub(crate) struct Objects {
     store: Arc<dyn ObjectStore>,
     limiter: Limiter,
     stop: CancellationToken,
+    /// Whether the store excludes by itself. If not, a name is looked for before it is made: right for one writer only.
+    conditions: bool,
 }
 
 impl Objects {
     pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, limiter: Limiter::unlimited(), stop: CancellationToken::new() }
+        Self { store, limiter: Limiter::unlimited(), stop: CancellationToken::new(), conditions: true }
     }
 
     /// The same store for somebody else: requests count against `limiter`, and end when `stop` says so.
     pub(crate) fn within(&self, limiter: &Limiter, stop: &CancellationToken) -> Self {
-        Self { store: Arc::clone(&self.store), limiter: limiter.clone(), stop: stop.clone() }
+        Self { limiter: limiter.clone(), stop: stop.clone(), ..self.clone() }
+    }
+
+    /// The same store, without relying on create-if-absent.
+    #[must_use]
+    pub(crate) fn without_conditions(self) -> Self {
+        Self { conditions: false, ..self }
+    }
+
+    /// Whether the answer "made" means that nobody else made it.
+    pub(crate) fn excludes(&self) -> bool {
+        self.conditions
     }
 
     /// What `doing` gives, or `Cancelled` as soon as the token says stop.
@@ -209,7 +222,11 @@ impl Objects {
     /// Makes an object if there is none of that name; one attempt, the store's answer as it is.
     pub(crate) async fn put_once(&self, name: &str, payload: PutPayload) -> Result<Put> {
         let path = Self::path(name)?;
-        let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        let mode = if self.conditions { PutMode::Create } else { PutMode::Overwrite };
+        if !self.conditions && self.len(name).await?.is_some() {
+            return Ok(Put::Exists);
+        }
+        let options = PutOptions { mode, ..PutOptions::default() };
         let bytes = payload.content_length() as u64;
         match self.writing(name, bytes, self.store.put_opts(&path, payload, options)).await? {
             Ok(_) => Ok(Put::Made),

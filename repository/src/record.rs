@@ -23,17 +23,26 @@ pub struct Identity {
     pub name: String,
     /// Wall clock at creation, milliseconds since 1970.
     pub created_ms: u64,
-    /// What a program must know to use it; none are defined in format 1.
+    /// What a program must know to use it: [`SINGLE_WRITER`], or nothing.
     pub features: Vec<String>,
     /// What the store promised when it was probed; empty when it was not.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub capabilities: Map<String, Value>,
 }
 
+/// The feature of a repository on a store without create-if-absent: commits are looked for, put and read back, and only
+/// one writer may do so at a time.
+pub const SINGLE_WRITER: &str = "single-writer";
+
 impl Identity {
+    /// Whether the repository is on a store that cannot keep writers apart, so that there may be only one.
+    pub fn is_single_writer(&self) -> bool {
+        self.features.iter().any(|feature| feature == SINGLE_WRITER)
+    }
+
     /// Refuses a repository that needs what this program does not know.
     pub(crate) fn check(&self, object: &str) -> Result<()> {
-        if let Some(unknown) = self.features.first() {
+        if let Some(unknown) = self.features.iter().find(|feature| *feature != SINGLE_WRITER) {
             return Err(Error::Unsupported(format!(
                 "object {object:?} asks for feature {unknown:?}, which this program does not know; use a newer program"
             )));

@@ -6,18 +6,19 @@ use crate::index;
 use crate::limit::Limiter;
 use crate::log::{Fate, Head, Log, Refused};
 use crate::manifest::SnapshotSummary;
-use crate::names::{Generation, IDENTITY, Purpose, SessionId, commit_name};
+use crate::names::{COMMITS, Generation, IDENTITY, Purpose, SessionId, commit_generation, commit_name};
 use crate::objects::{Objects, Put, missing};
 use crate::page::{self, FORMAT};
+use crate::probe::{Profile, Promised};
 use crate::reader::SnapshotReader;
-use crate::record::{Action, Identity, OpenSession, Record, SessionInfo};
+use crate::record::{Action, Identity, OpenSession, Record, SINGLE_WRITER, SessionInfo};
 use crate::retention::{self, Policy};
 use crate::session::Session;
 use env::rt::time::{Instant, sleep};
 use env::rt::{CancellationToken, Duration};
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::ObjectStore;
-use serde_json::Map;
+use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -41,30 +42,64 @@ pub struct Repository {
     pub(crate) identity: Arc<Identity>,
 }
 
+/// How a repository is made.
+#[derive(Debug, Clone)]
+pub struct CreateOptions {
+    /// Its name, of 1 to [`NAME_BYTES_MAX`] bytes.
+    pub name: String,
+    /// Wall clock, milliseconds since 1970.
+    pub now_ms: u64,
+    /// What the store was seen to keep; none when it is known without looking. Is written into the repository.
+    pub profile: Option<Profile>,
+    /// Whether there will be one writer only, so that the store need not keep several apart.
+    pub single_writer: bool,
+}
+
 impl Repository {
-    /// Makes a repository, or adopts the one that is there (whose own name and time of creation then count). Two who
-    /// create at one time get the same one.
+    /// Makes a repository on a store that is known to keep its promises, or adopts the one that is there (whose own name
+    /// and time of creation then count). Two who create at one time get the same one.
     ///
     /// # Errors
-    /// `Invalid` for a name that is empty or too long; `Corrupt`, `Unsupported` for what is there and is not a
-    /// repository that this program reads; what the store says.
+    /// As [`create_with`](Repository::create_with).
     pub async fn create(store: Arc<dyn ObjectStore>, name: &str, now_ms: u64) -> Result<Self> {
+        let options = CreateOptions { name: name.to_owned(), now_ms, profile: None, single_writer: false };
+        Self::create_with(store, options).await
+    }
+
+    /// As [`create`](Repository::create), on a store of which a [probe](crate::probe::probe) told what it keeps.
+    ///
+    /// # Errors
+    /// `Invalid` for a name that is empty or too long, and for a repository that is there, is of one writer and is not
+    /// asked for as such; `Unsupported` for a store that breaks a promise, which it names; `Corrupt`, `Unsupported` for
+    /// what is there and is not a repository that this program reads; what the store says.
+    pub async fn create_with(store: Arc<dyn ObjectStore>, options: CreateOptions) -> Result<Self> {
+        let CreateOptions { name, now_ms, profile, single_writer } = options;
         if name.is_empty() || name.len() > NAME_BYTES_MAX || name.chars().any(char::is_control) {
             return Err(Error::Invalid(format!("repository name {name:?} is not of 1 to {NAME_BYTES_MAX} bytes")));
         }
-        let objects = Objects::new(Arc::clone(&store));
+        if let Some(profile) = &profile {
+            profile.require(single_writer)?;
+        }
+        // A store that keeps writers apart needs no promise that there is one only.
+        let excludes = profile.as_ref().map_or(!single_writer, |profile| profile.keeps(Promised::CreateIfAbsent));
+        let mut objects = Objects::new(Arc::clone(&store));
         if objects.len(IDENTITY).await?.is_some() {
-            return Self::open(store).await;
+            let opened = Self::open(store).await?;
+            opened.adoptable(excludes, single_writer)?;
+            return Ok(opened);
+        }
+        if !excludes {
+            objects = objects.without_conditions();
         }
         // The first record decides who the repository is; the identity object is a copy, made last: where it is, the
         // log is.
         let identity = Identity {
             format: FORMAT,
             id: env::rand::token(),
-            name: name.to_owned(),
+            name,
             created_ms: now_ms,
-            features: Vec::new(),
-            capabilities: Map::new(),
+            features: if excludes { Vec::new() } else { vec![SINGLE_WRITER.to_owned()] },
+            capabilities: profile.map(|profile| capabilities(&profile)).transpose()?.unwrap_or_default(),
         };
         let log = Log::new(objects.clone());
         let record = Record::genesis(identity, now_ms);
@@ -76,14 +111,32 @@ impl Repository {
         Ok(Self { objects, log, identity: Arc::new(identity) })
     }
 
+    /// Whether a further cluster may write to the repository that is there.
+    fn adoptable(&self, excludes: bool, single_writer: bool) -> Result<()> {
+        let name = &self.identity.name;
+        match (self.identity.is_single_writer(), excludes, single_writer) {
+            (true, _, false) => Err(Error::Invalid(format!(
+                "the repository {name:?} that is there may have one writer only, because its store could not keep several \
+                 apart; when the other one is gone for good, create it with property 'single_writer' = 'true'"
+            ))),
+            (false, false, _) => Err(Error::Unsupported(format!(
+                "the repository {name:?} that is there relies on create-if-absent, which this store does not keep; use \
+                 READ ONLY, or copy it to a store that does"
+            ))),
+            (true, _, true) | (false, true, _) => Ok(()),
+        }
+    }
+
     /// Opens a repository that exists.
     ///
     /// # Errors
-    /// `NotFound` when there is none; `Corrupt` when its identity or first record is missing or damaged;
+    /// `NotFound` when there is none, or no bucket; `Corrupt` when its identity or first record is missing or damaged;
     /// `Unsupported` when a newer program made it; what the store says.
     pub async fn open(store: Arc<dyn ObjectStore>) -> Result<Self> {
-        let objects = Objects::new(store);
+        let mut objects = Objects::new(store);
         let Some(bytes) = objects.get(IDENTITY, IDENTITY_BYTES_MAX).await? else {
+            // A missing bucket is told from a missing object only by a listing.
+            objects.first(COMMITS, commit_generation).await?;
             return Err(Error::NotFound(format!(
                 "there is no repository in {}; create one there first",
                 objects.store()
@@ -91,6 +144,9 @@ impl Repository {
         };
         let (identity, _): (Identity, String) = page::unseal(IDENTITY, &bytes)?;
         identity.check(IDENTITY)?;
+        if identity.is_single_writer() {
+            objects = objects.without_conditions();
+        }
         let log = Log::new(objects.clone());
         let first = genesis(&log).await?;
         if first != identity {
@@ -407,6 +463,15 @@ fn crowded(open: usize, sessions: &[SessionInfo]) -> String {
          wait for some to end, or fence those that are dead",
         named.join(", ")
     )
+}
+
+/// A profile as the identity keeps it.
+fn capabilities(profile: &Profile) -> Result<Map<String, Value>> {
+    match serde_json::to_value(profile) {
+        Ok(Value::Object(map)) => Ok(map),
+        Ok(_) => Err(Error::Internal("a profile is no object".to_owned())),
+        Err(failed) => Err(Error::Internal(format!("a profile cannot be written: {failed}"))),
+    }
 }
 
 /// The identity that the first record holds.

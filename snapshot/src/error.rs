@@ -1,6 +1,6 @@
 //! What can go wrong, grouped by what the caller must do about it.
 
-pub use env::ErrorKind;
+pub use env::{ErrorKind, explain};
 
 use crate::plan::Conflicts;
 use crate::request::PropertyProblems;
@@ -181,21 +181,6 @@ fn other_runs(others: &[String]) -> String {
     } else {
         format!("; the label has {}", others.join(", "))
     }
-}
-
-/// An error with its causes, as one line: an error of a lower layer often says what failed, and its cause says why.
-pub fn explain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl Error {

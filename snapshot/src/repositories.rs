@@ -7,7 +7,8 @@ use env::disk::Disk;
 use env::ids::RepositoryId;
 use env::rt;
 use object_store::ObjectStore;
-use repository::{Location, Properties, Repository};
+use parking_lot::Mutex;
+use repository::{Keyring, Location, Properties, Repository};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
@@ -22,6 +23,12 @@ pub trait Repositories: fmt::Debug + Send + Sync + 'static {
     /// What is wrong with the properties; what the storage says.
     fn connect(&self, location: &Location, properties: &Properties) -> Result<Arc<dyn ObjectStore>>;
 
+    /// Properties as a record may keep them: with secrets sealed.
+    ///
+    /// # Errors
+    /// `Denied` when there is no key to seal with, or it cannot be made.
+    fn seal(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>>;
+
     /// The repository that a record speaks of.
     ///
     /// # Errors
@@ -35,10 +42,20 @@ pub trait Repositories: fmt::Debug + Send + Sync + 'static {
 /// Makes the disk of a directory.
 pub type DiskAt = dyn Fn(&Path) -> Arc<dyn Disk> + Send + Sync;
 
-/// Repositories by their locations; each is opened once.
+/// Repositories by their records; each is opened once, and again when its record says something else.
 pub struct Connections {
     disk: Box<DiskAt>,
-    open: rt::sync::Mutex<BTreeMap<RepositoryId, (String, Repository)>>,
+    keyring: Keyring,
+    open: Mutex<BTreeMap<RepositoryId, Slot>>,
+}
+
+/// One record's repository. A lock of its own: a store that does not answer keeps nobody from another.
+type Slot = Arc<rt::sync::Mutex<Option<Opened>>>;
+
+struct Opened {
+    location: String,
+    properties: BTreeMap<String, String>,
+    repository: Repository,
 }
 
 impl fmt::Debug for Connections {
@@ -48,9 +65,16 @@ impl fmt::Debug for Connections {
 }
 
 impl Connections {
-    /// No repository is open yet. `disk` gives the disk of a local directory.
+    /// No repository is open yet. `disk` gives the disk of a local directory. Without a keyring, secrets can only be given
+    /// by where they stand.
     pub fn new(disk: impl Fn(&Path) -> Arc<dyn Disk> + Send + Sync + 'static) -> Self {
-        Self { disk: Box::new(disk), open: rt::sync::Mutex::new(BTreeMap::new()) }
+        Self { disk: Box::new(disk), keyring: Keyring::none(), open: Mutex::default() }
+    }
+
+    /// With a key to seal secrets.
+    #[must_use]
+    pub fn with_keyring(self, keyring: Keyring) -> Self {
+        Self { keyring, ..self }
     }
 }
 
@@ -60,22 +84,31 @@ impl Repositories for Connections {
         Ok(repository::connect(location, properties, |dir| (self.disk)(dir))?)
     }
 
+    fn seal(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        Ok(self.keyring.seal(given)?)
+    }
+
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
-        let mut open = self.open.lock().await;
-        if let Some((location, repository)) = open.get(&record.id)
-            && *location == record.location
+        let slot = Slot::clone(self.open.lock().entry(record.id).or_default());
+        let mut slot = slot.lock().await;
+        if let Some(opened) = &*slot
+            && (&opened.location, &opened.properties) == (&record.location, &record.properties)
         {
-            return Ok(repository.clone());
+            return Ok(opened.repository.clone());
         }
         let location = Location::parse(&record.location)?;
-        let properties = Properties::parse(&location, &record.properties)?;
+        let properties = Properties::parse(&location, &self.keyring.unseal(&record.properties)?)?;
         let store = self.connect(&location, &properties)?;
-        let repository = Repository::open(store).await?;
-        open.insert(record.id, (record.location.clone(), repository.clone()));
+        let repository = Repository::open(store).await.map_err(|failed| location.blame(failed))?;
+        *slot = Some(Opened {
+            location: record.location.clone(),
+            properties: record.properties.clone(),
+            repository: repository.clone(),
+        });
         Ok(repository)
     }
 
     async fn forget(&self, id: RepositoryId) {
-        self.open.lock().await.remove(&id);
+        self.open.lock().remove(&id);
     }
 }

@@ -19,8 +19,11 @@ pub struct RepositoryRecord {
     pub read_only: bool,
     /// The broker that was named, if any; only shown.
     pub broker: Option<String>,
-    /// Properties as given, by name.
+    /// Properties by name: as given, but for secrets, which are sealed.
     pub properties: BTreeMap<String, String>,
+    /// Whether its store cannot keep several writers apart, so that this cluster must be the only one.
+    #[serde(default)]
+    pub single_writer: bool,
     /// When it was made, in milliseconds since 1970, as the repository itself says.
     pub created_ms: u64,
     /// What the last attempt to reach it said when it failed.

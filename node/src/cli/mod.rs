@@ -37,6 +37,11 @@ enum Command {
     Repo(repo::RepoArgs),
 }
 
+/// A command that was called in a wrong way, where only the command itself could find out.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
 /// Where the embedded engine keeps everything.
 #[derive(Debug, Args)]
 struct DataDir {
@@ -87,5 +92,5 @@ fn start_log(cli: &Cli) {
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
 fn fail(failed: &anyhow::Error) -> ExitCode {
     eprintln!("tabularium: {failed:#}");
-    ExitCode::FAILURE
+    if failed.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
 }

@@ -48,7 +48,7 @@ impl From<tablet::SchemaError> for EngineError {
 
 impl From<repository::Error> for EngineError {
     fn from(error: repository::Error) -> Self {
-        of_kind(error.kind(), error.to_string())
+        of_kind(error.kind(), env::explain(&error))
     }
 }
 
@@ -57,7 +57,7 @@ impl From<snapshot::Error> for EngineError {
         if let snapshot::Error::UnknownDatabase(name) = &error {
             return Self::unknown_database(name);
         }
-        of_kind(error.kind(), error.to_string())
+        of_kind(error.kind(), env::explain(&error))
     }
 }
 

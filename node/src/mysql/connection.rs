@@ -219,7 +219,9 @@ impl<B: Backend> Connection<B> {
     }
 
     pub(super) fn fail(&mut self, error: &EngineError) {
-        tracing::debug!(connection = self.registered.id(), code = error.code, %error, "statement failed");
+        // A syntax error quotes the statement, which may hold a secret; the client knows it already.
+        let said = if error.code == codes::SYNTAX { "no valid SQL" } else { error.message.as_str() };
+        tracing::debug!(connection = self.registered.id(), code = error.code, error = said, "statement failed");
         self.channel.put_error(error);
     }
 

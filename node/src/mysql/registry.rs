@@ -1,6 +1,7 @@
 //! The connections that are open: who, doing what, and how to stop them.
 
 use crate::error::{EngineError, ErrorKind, codes};
+use crate::sql::without_secrets;
 use env::rt::CancellationToken;
 use env::rt::time::Instant;
 use parking_lot::Mutex;
@@ -178,7 +179,8 @@ impl Registered {
     pub(crate) fn begin(&self, statement: &str) -> CancellationToken {
         const SHOWN_CHARS_MAX: usize = 1_000;
         let stop = self.kill.child_token();
-        let running = Running { statement: statement.chars().take(SHOWN_CHARS_MAX).collect(), stop: stop.clone() };
+        let shown: String = statement.chars().take(SHOWN_CHARS_MAX).collect();
+        let running = Running { statement: without_secrets(&shown).into_owned(), stop: stop.clone() };
         self.update(|entry| {
             entry.running = Some(running);
             entry.since = Instant::now();

@@ -17,6 +17,7 @@ mod parse;
 mod render;
 mod scan;
 mod script;
+mod sensitive;
 mod statement;
 mod values;
 
@@ -41,6 +42,7 @@ pub use files::files;
 pub use names::{NameKind, check_name, quote_name, quote_text};
 pub use scan::Unclosed;
 pub use script::{Piece, Pieces, split};
+pub use sensitive::without_secrets;
 pub use statement::{
     AddPartitions, Aggregate, AlterAction, AlterTable, AssignedValue, Assignment, Backup, BoundValue, CatalogName,
     Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType, DefaultClause,

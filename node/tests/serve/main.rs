@@ -16,5 +16,8 @@
 
 mod crash;
 mod leftovers;
+#[path = "../../../repository/tests/it/s3.rs"]
+mod s3;
+mod secrets;
 mod server;
 mod shell;

@@ -29,12 +29,16 @@ impl Drop for Server {
 impl Server {
     /// Starts a server on ports of the system's choice; it stops for good at `stop_at`, when given.
     pub fn start(data_dir: &Path, stop_at: Option<&str>) -> Self {
+        let stop_at = stop_at.map(|point| ("TABULARIUM_STOP_AT", point));
+        Self::start_with(data_dir, stop_at.into_iter().collect())
+    }
+
+    /// Starts a server with further variables in its environment.
+    pub fn start_with(data_dir: &Path, environment: Vec<(&str, &str)>) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tabularium"));
         command.args(["serve", "--mysql-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--data-dir"]);
         command.arg(data_dir).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        if let Some(point) = stop_at {
-            command.env("TABULARIUM_STOP_AT", point);
-        }
+        command.envs(environment);
         let mut child = command.spawn().expect("tabularium starts");
         let stderr = child.stderr.take().expect("a pipe");
         let (send, lines) = channel();
@@ -85,13 +89,20 @@ impl Server {
     }
 
     /// SIGTERM, and the exit code.
-    pub fn terminate(mut self) -> Option<i32> {
+    pub fn terminate(self) -> Option<i32> {
+        self.end().0
+    }
+
+    /// SIGTERM, the exit code, and all that the server has written.
+    pub fn end(mut self) -> (Option<i32>, Vec<String>) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("kill").success());
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait().expect("wait") {
-                return status.code();
+                // The other end of the pipe is closed now.
+                self.seen.extend(self.lines.iter());
+                return (status.code(), std::mem::take(&mut self.seen));
             }
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -4,6 +4,7 @@
 mod deletes;
 #[cfg(not(madsim))]
 mod dial;
+mod keyring;
 #[cfg(not(madsim))]
 mod polite;
 mod properties;
@@ -12,6 +13,7 @@ pub(crate) mod refusal;
 mod remote;
 mod secret;
 
+pub use keyring::Keyring;
 pub use properties::Properties;
 
 use crate::error::Result;
@@ -54,3 +56,6 @@ pub fn connect(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -135,6 +135,9 @@ const AZURE: Family = Family {
 /// For what has no properties of its own.
 const NONE: Family = Family { of: "file: and memory:", fields: &[], refused: &[] };
 
+/// A longer name is no misspelling.
+const NAME_BYTES_MAX: usize = 100;
+
 const FAMILIES: [&Family; 4] = [&ANY, &S3, &GCS, &AZURE];
 
 fn family(location: &Location) -> &'static Family {
@@ -369,6 +372,7 @@ fn known(location: &Location, name: &str) -> Result<Field> {
         return Err(Error::Invalid(format!("property '{name}' is for {} locations, and this is {location}", other.of)));
     }
     let near = fields()
+        .filter(|_| name.len() <= NAME_BYTES_MAX)
         .map(|(known, _)| (strsim::damerau_levenshtein(known, &name.to_lowercase()), known))
         .min_by_key(|(distance, _)| *distance)
         .filter(|(distance, known)| *distance * 3 <= known.len())

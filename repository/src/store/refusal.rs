@@ -173,17 +173,7 @@ pub(crate) fn clean(text: &str, hidden: &[String]) -> String {
 
 /// An error and its causes as one line, cleaned.
 pub(crate) fn chain(failed: &(dyn StdError + 'static), hidden: &[String]) -> String {
-    let mut text = failed.to_string();
-    let mut cause = failed.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // Many errors repeat their cause.
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    clean(&text, hidden)
+    clean(&env::explain(failed), hidden)
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Source {
         if !unreadable || self.failures.fetch_add(1, Ordering::Relaxed) >= FAILURES_MAX {
             return Err(failed);
         }
-        let text = chain(&failed);
+        let text = env::explain(&failed);
         wrong(Found::new(FindingKind::Unreadable, object, 0, "an object that can be read", text))
     }
 
@@ -189,16 +189,4 @@ impl Source {
 pub(super) fn missing(name: &str, len_bytes: u64) -> Found {
     let expected = format!("an object of at least {len_bytes} bytes");
     Found::new(FindingKind::MissingObject, name, 0, expected, "no such object")
-}
-
-/// An error with its causes, in a line.
-fn chain(failed: &Error) -> String {
-    let mut text = failed.to_string();
-    let mut cause = std::error::Error::source(failed);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -11,6 +11,7 @@ use snapshot::{
     Connections, Error, ErrorKind, Objects, Repositories, Result, SnapshotSource, SourceFile, SourceImage, StagedImage,
     StagedSink,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -106,6 +107,11 @@ impl Repositories for FaultyRepositories {
     fn connect(&self, location: &Location, properties: &Properties) -> Result<Arc<dyn ObjectStore>> {
         self.inner.connect(location, properties)
     }
+
+    fn seal(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        self.inner.seal(given)
+    }
+
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
         Trouble::pass(&self.trouble.repository)?;
         self.inner.open(record).await

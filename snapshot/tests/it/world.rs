@@ -186,6 +186,7 @@ impl World {
             location: LOCATION.into(),
             read_only: false,
             broker: None,
+            single_writer: false,
             properties: BTreeMap::new(),
             created_ms: 1,
             error: None,

@@ -2,12 +2,14 @@
 
 mod probe;
 
+use super::Usage;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use env::disk::{Disk, RealDisk};
 use object_store::ObjectStore;
 use repository::{Location, Properties, Repository};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Arguments of `tabularium repo`.
@@ -43,18 +45,46 @@ fn property(text: &str) -> Result<(String, String), String> {
 }
 
 impl RepositoryArgs {
-    /// The store at the location.
-    pub(super) fn connect(&self) -> Result<Arc<dyn ObjectStore>> {
-        let location = Location::parse(&self.url)?;
+    /// Where it is, and with which properties.
+    ///
+    /// # Errors
+    /// [`Usage`] for what is no location, or not its properties.
+    pub(super) fn place(&self) -> Result<(Location, Properties)> {
+        let location = Location::parse(&self.url).map_err(usage)?;
         let given: BTreeMap<String, String> = self.properties.iter().cloned().collect();
-        let properties = Properties::parse(&location, &given)?;
-        Ok(repository::connect(&location, &properties, |dir| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>)?)
+        if given.len() < self.properties.len() {
+            return Err(Usage("a property is given twice".to_owned()).into());
+        }
+        let properties = Properties::parse(&location, &given).map_err(usage)?;
+        Ok((location, properties))
+    }
+
+    /// The store at the location.
+    ///
+    /// # Errors
+    /// [`Usage`] as [`place`](Self::place), and for a secret that is not where a property says.
+    pub(super) fn connect(&self) -> Result<Arc<dyn ObjectStore>> {
+        let (location, properties) = self.place()?;
+        let disk = |dir: &Path| Arc::new(RealDisk::new(dir)) as Arc<dyn Disk>;
+        repository::connect(&location, &properties, disk).map_err(usage)
     }
 
     /// The repository that is there.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); what the store says, with the place by name.
     #[expect(dead_code, reason = "for subcommands on a repository that exists")]
     pub(super) async fn open(&self) -> Result<Repository> {
-        Ok(Repository::open(self.connect()?).await?)
+        let (location, _) = self.place()?;
+        Ok(Repository::open(self.connect()?).await.map_err(|failed| location.blame(failed))?)
+    }
+}
+
+/// What is wrong with how a command was called, as opposed to what went wrong: the exit code is 2.
+fn usage(wrong: repository::Error) -> anyhow::Error {
+    match wrong.kind() {
+        repository::ErrorKind::Invalid => Usage(wrong.to_string()).into(),
+        _ => wrong.into(),
     }
 }
 

@@ -3,18 +3,56 @@
 use super::RepositoryArgs;
 use anyhow::Result;
 use clap::Args;
+use repository::probe::{Profile, probe};
 
 /// Arguments of `tabularium repo probe`.
 #[derive(Debug, Args)]
 pub(super) struct ProbeArgs {
     #[command(flatten)]
     repository: RepositoryArgs,
+    /// Print the result as one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
+/// Tries each promise; fails when one is broken that a repository there would need.
 #[expect(clippy::print_stdout, reason = "the command's result")]
 pub(super) async fn run(args: ProbeArgs) -> Result<()> {
+    let (location, properties) = args.repository.place()?;
     let store = args.repository.connect()?;
-    repository::conformance::check(&store).await?;
-    println!("every promise is kept");
+    let profile = probe(&store).await.map_err(|failed| location.blame(failed))?;
+    let usable = profile.require(properties.single_writer());
+    if args.json {
+        let result = serde_json::json!({
+            "location": location.to_string(),
+            "single_writer": properties.single_writer(),
+            "usable": usable.is_ok(),
+            "profile": profile,
+        });
+        println!("{result}");
+    } else {
+        println!("{location}");
+        print!("{}", text(&profile));
+    }
+    usable?;
+    if !args.json {
+        println!("A repository can be there.");
+    }
     Ok(())
+}
+
+/// A profile for people.
+fn text(profile: &Profile) -> String {
+    let mut lines = Vec::new();
+    for promise in &profile.promises {
+        let kept = if promise.kept { "kept" } else { "BROKEN" };
+        lines.push(format!("  {:<17} {kept:<7} {}", promise.name.to_string(), promise.seen));
+    }
+    for latency in &profile.latencies {
+        let millis = |us: u64| format!("{}.{:02} ms", us / 1000, us % 1000 / 10);
+        let (median, max) = (millis(latency.median_us), millis(latency.max_us));
+        lines.push(format!("  {:<17} {median} each, the slowest {max}", latency.request));
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }

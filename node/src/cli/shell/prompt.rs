@@ -51,7 +51,7 @@ pub(super) async fn run(connection: &mut Connection, format: Format) -> Result<(
             Ok(text) if text.trim() == "help" => say(WELCOME),
             Ok(text) => {
                 if !text.trim().is_empty() {
-                    editor.add_history_entry(text.trim()).ok();
+                    editor.add_history_entry(crate::sql::without_secrets(text.trim())).ok();
                 }
                 if let Err(failed) = run_script(connection, &text, format, true).await {
                     say(&format!("{failed:#}"));
