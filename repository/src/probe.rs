@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::names::PROBES;
 use crate::objects::{Listed, Objects, Put, back_off};
 use bytes::Bytes;
-use env::rt::time::Instant;
+use env::rt::time::{Instant, timeout};
 use env::rt::{Duration, JoinSet};
 use object_store::path::Path;
 use object_store::{MultipartUpload, ObjectStore, PutMode, PutOptions, PutPayload};
@@ -27,6 +27,8 @@ const RACES: u32 = 24;
 const TRIES: u32 = 4;
 /// Requests that each latency is taken from.
 const SAMPLES: u32 = 8;
+/// After a failure so long is tried to remove what was made.
+const CLEAN: Duration = Duration::from_secs(5);
 /// Smallest part that S3 takes before the last.
 const PART_BYTES: u32 = 5 << 20;
 /// Larger than anything the probe makes.
@@ -148,11 +150,15 @@ pub async fn probe(store: &Arc<dyn ObjectStore>) -> Result<Profile> {
     let root = format!("{PROBES}/{}", env::rand::token());
     let probe = Probe { objects: Objects::new(Arc::clone(store)), root, made: Mutex::default() };
     let found = probe.all().await;
-    // First what was found: why the cleaning failed is most often the same.
-    let cleaned = probe.clean().await;
-    let found = found?;
-    cleaned?;
-    Ok(found)
+    let cleaning = probe.clean();
+    match found {
+        Ok(found) => cleaning.await.map(|()| found),
+        // What stopped the probe most often stops this as well; why is told only once.
+        Err(failed) => {
+            let _cleaned = timeout(CLEAN, cleaning).await.is_ok_and(|cleaned| cleaned.is_ok());
+            Err(failed)
+        }
+    }
 }
 
 /// A promise tried: kept or broken, with what was seen.

@@ -17,6 +17,7 @@
 mod crash;
 mod leftovers;
 #[path = "../../../repository/tests/it/s3.rs"]
+#[allow(dead_code, reason = "shared with the repository's own tests, which use all of it")]
 mod s3;
 mod secrets;
 mod server;

@@ -11,7 +11,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
 };
 use std::fmt;
 use std::ops::Range;
@@ -109,7 +109,12 @@ impl fmt::Display for Polite {
 #[async_trait]
 impl ObjectStore for Polite {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
-        self.store.put_opts(location, payload, options).await.map_err(self.clean(location))
+        let create = options.mode == PutMode::Create;
+        let put = self.store.put_opts(location, payload, options).await;
+        put.map_err(self.clean(location)).map_err(|failed| match failed {
+            Error::Precondition { path, source } if create => Error::AlreadyExists { path, source },
+            failed => failed,
+        })
     }
 
     async fn put_multipart_opts(

@@ -472,6 +472,13 @@ impl Given<'_> {
             }
         };
         let endpoint = self.endpoint(false)?;
+        if endpoint.is_none() && self.flag(Field::Ssl)? == Some(false) {
+            return Err(Error::Invalid(format!(
+                "property '{}' is \"false\": Amazon is only reached with TLS; give the address of another store as '{}'",
+                self.name(Field::Ssl),
+                self.name(Field::Endpoint)
+            )));
+        }
         let mut region = self.text(Field::Region)?;
         if let Some(region) = &region
             && !region.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))

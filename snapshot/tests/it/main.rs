@@ -20,6 +20,7 @@ mod cancel;
 mod crash;
 mod damage;
 mod faults;
+mod repositories;
 mod restore;
 mod submit;
 mod world;

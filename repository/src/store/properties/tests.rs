@@ -280,6 +280,12 @@ fn what_is_wrong_with_properties_is_told_by_name() {
             "names no file by its absolute path",
         ),
         ("s3://b", &[KEYS[0], ("aws.s3.secret_key", "a\0b"), region], ErrorKind::Invalid, "has a zero byte"),
+        (
+            "s3://b",
+            &[KEYS[0], KEYS[1], region, ("aws.s3.enable_ssl", "false")],
+            ErrorKind::Invalid,
+            "only reached with TLS",
+        ),
         ("gs://b", &[], ErrorKind::Invalid, "property 'gcp.gcs.service_account_private_key' is missing"),
         (
             "gs://b",
