@@ -9,8 +9,7 @@ use super::secret::Secret;
 use crate::error::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -25,7 +24,6 @@ const HEADER: &str = "tabularium secret key 1";
 /// What a sealed value begins with: a format and its version.
 const SEALED: &str = "sealed:1:";
 const KEY_BYTES: usize = 32;
-const NONCE_BYTES: usize = 24;
 /// The file has 68 bytes.
 const FILE_BYTES_MAX: u64 = 1024;
 
@@ -61,14 +59,14 @@ impl Keyring {
                     Some(cipher) => cipher,
                     None => cipher.insert(self.cipher(true)?),
                 };
-                let mut sealed = vec![0; NONCE_BYTES];
-                random(&mut sealed)?;
-                let nonce = nonce(&sealed).ok_or_else(|| Error::Internal("a nonce of another length".to_owned()))?;
-                let payload = Payload { msg: value.as_bytes(), aad: name.as_bytes() };
-                let bytes = cipher
-                    .encrypt(&nonce, payload)
+                // Random nonces are safe for as many values as a key will ever seal: far below 2^32.
+                let mut nonce = [0; NONCE_LEN];
+                random(&mut nonce)?;
+                let mut bytes = value.as_bytes().to_vec();
+                cipher
+                    .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(name), &mut bytes)
                     .map_err(|failed| Error::Internal(format!("sealing property '{name}': {failed}")))?;
-                sealed.extend(bytes);
+                let sealed = [nonce.as_slice(), &bytes].concat();
                 format!("{SEALED}{}", STANDARD_NO_PAD.encode(sealed))
             } else {
                 value.clone()
@@ -110,7 +108,7 @@ impl Keyring {
         Error::Denied { object, source: why.into() }
     }
 
-    fn cipher(&self, make: bool) -> Result<XChaCha20Poly1305> {
+    fn cipher(&self, make: bool) -> Result<LessSafeKey> {
         let Some(dir) = &self.dir else {
             return Err(
                 self.denied("there is no data directory to keep a key in; use env:NAME or file:/path".to_owned())
@@ -130,7 +128,8 @@ impl Keyring {
             }
             Err(failed) => return Err(self.denied(format!("the key file cannot be read: {failed}"))),
         };
-        Ok(XChaCha20Poly1305::new(&Key::from(key)))
+        let key = UnboundKey::new(&CHACHA20_POLY1305, &key);
+        Ok(LessSafeKey::new(key.map_err(|failed| Error::Internal(format!("a key of another length: {failed}")))?))
     }
 }
 
@@ -144,17 +143,13 @@ fn random(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes).map_err(|failed| Error::Internal(format!("the system gives no randomness: {failed}")))
 }
 
-fn nonce(bytes: &[u8]) -> Option<XNonce> {
-    let bytes: [u8; NONCE_BYTES] = bytes.try_into().ok()?;
-    Some(XNonce::from(bytes))
-}
-
 /// A sealed value opened; none when it is damaged or of another key or name.
-fn open(cipher: &XChaCha20Poly1305, name: &str, sealed: &str) -> Option<String> {
+fn open(cipher: &LessSafeKey, name: &str, sealed: &str) -> Option<String> {
     let sealed = STANDARD_NO_PAD.decode(sealed).ok()?;
-    let (first, bytes) = sealed.split_at_checked(NONCE_BYTES)?;
-    let value = cipher.decrypt(&nonce(first)?, Payload { msg: bytes, aad: name.as_bytes() }).ok()?;
-    String::from_utf8(value).ok()
+    let (nonce, bytes) = sealed.split_first_chunk()?;
+    let mut bytes = bytes.to_vec();
+    let value = cipher.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(name), &mut bytes).ok()?;
+    String::from_utf8(value.to_vec()).ok()
 }
 
 /// The key that is there.
