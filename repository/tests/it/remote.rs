@@ -4,7 +4,7 @@ use crate::s3::{Answer, S3};
 use crate::support::*;
 use object_store::ObjectStore;
 use repository::probe::probe;
-use repository::{CreateOptions, Error, ErrorKind, Location, Properties, Repository};
+use repository::{CreateOptions, Error, ErrorKind, Location, Properties, Repository, no_progress};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,8 +51,8 @@ async fn a_repository_lives_below_its_prefix() {
     assert_eq!(restore(&opened, "two").await.unwrap(), world);
     opened.drop_snapshot("one", None).await.unwrap();
     opened.drop_snapshot("two", None).await.unwrap();
-    let plan = opened.sweep_plan().await.unwrap();
-    opened.sweep(plan).await.unwrap();
+    let plan = opened.sweep_plan(&no_progress()).await.unwrap();
+    opened.sweep(&plan, &no_progress()).await.unwrap();
     assert!(!s3.keys().iter().any(|key| key.contains("/data/")), "{:?}", s3.keys());
     opened.check_log().await.unwrap();
     assert_eq!(Repository::open(on(&s3, "s3://bucket/a")).await.unwrap_err().kind(), ErrorKind::NotFound);
@@ -132,7 +132,7 @@ async fn what_a_store_refuses_is_told_by_what_it_asks_for() {
             repository.snapshots().await.map(drop).unwrap_err(),
             repository.drop_snapshot("x", None).await.map(drop).unwrap_err(),
             Repository::open(on(&s3, "s3://bucket/x")).await.map(drop).unwrap_err(),
-            repository.sweep_plan().await.map(drop).unwrap_err(),
+            repository.sweep_plan(&no_progress()).await.map(drop).unwrap_err(),
         ] {
             // HEAD has no body; GET and LIST tell.
             assert_eq!(failed.kind(), kind, "{code}: {failed:?}");
