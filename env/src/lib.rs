@@ -5,7 +5,8 @@
 //! crate asks whether `--cfg madsim` is set to choose between them; the same logic runs on both.
 //!
 //! It also holds what crosses crates: ids ([`ids`]), so that a tablet's number has one type from the catalog down to a file
-//! name, the kinds of errors ([`ErrorKind`]), and the named places where a test can stop a process ([`pause`]).
+//! name, the kinds of errors ([`ErrorKind`]), the named places where a test can stop a process ([`pause`]),
+//! and randomness that a test can have again ([`replay`]).
 //!
 //! ```
 //! use env::disk::{self, Disk, MemDisk};
@@ -22,6 +23,7 @@ pub mod ids;
 mod kind;
 pub mod pause;
 pub mod rand;
+pub mod replay;
 pub mod rt;
 
 pub use kind::{ErrorKind, explain};

@@ -14,7 +14,7 @@ pub fn u64() -> u64 {
         // Each `RandomState` is keyed by the operating system's randomness; the counter keeps two calls on one
         // thread apart.
         static CALLS: AtomicU64 = AtomicU64::new(0);
-        RandomState::new().hash_one(CALLS.fetch_add(1, Ordering::Relaxed))
+        crate::replay::random().unwrap_or_else(|| RandomState::new().hash_one(CALLS.fetch_add(1, Ordering::Relaxed)))
     }
 }
 

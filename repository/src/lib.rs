@@ -51,6 +51,7 @@
 
 mod checksum;
 pub mod conformance;
+pub mod diff;
 mod error;
 mod fold;
 #[doc(hidden)]

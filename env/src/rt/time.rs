@@ -14,6 +14,9 @@ pub async fn timeout_at<F: Future>(deadline: Instant, future: F) -> Result<F::Ou
 /// data may depend on it.
 #[expect(clippy::disallowed_methods, reason = "this is the replacement that the lint names")]
 pub fn unix_millis() -> u64 {
+    if let Some(now_ms) = crate::replay::unix_millis() {
+        return now_ms;
+    }
     std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))

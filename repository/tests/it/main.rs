@@ -18,7 +18,9 @@
 mod backup;
 mod crash;
 mod damage;
+mod diff;
 mod golden;
+mod independent;
 mod keeping;
 mod log;
 mod probe;
