@@ -18,7 +18,6 @@ fn record(properties: &[(&str, &str)]) -> RepositoryRecord {
         single_writer: false,
         created_ms: 1,
         error: None,
-        retention: None,
     }
 }
 
