@@ -135,13 +135,9 @@ fn by_policy(row: &SnapshotSummary, policy: &Policy, now_ms: u64, rank: u32) -> 
 
 /// Rule 4.
 fn keep_min(judged: &mut [Decision], min: u32) {
-    let mut kept = judged.iter().filter(|decision| decision.keep).count();
-    let min = usize::try_from(min).unwrap_or(usize::MAX);
-    for decision in judged.iter_mut().filter(|decision| !decision.keep) {
-        if kept >= min {
-            return;
-        }
-        kept += 1;
+    let kept = judged.iter().filter(|decision| decision.keep).count();
+    let missing = usize::try_from(min).unwrap_or(usize::MAX).saturating_sub(kept);
+    for decision in judged.iter_mut().filter(|decision| !decision.keep).take(missing) {
         decision.keep = true;
         decision.reason =
             format!("at least {min} of database {:?} stay, although: {}", decision.summary.database, decision.reason);

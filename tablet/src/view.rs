@@ -131,7 +131,7 @@ impl TabletView {
     /// Tells its rows: tablets and versions with equal lineage have the same ones, whatever their files. None in a store
     /// from before there were lineages, until the next load.
     pub fn lineage(&self) -> Option<&str> {
-        self.state.lineage.as_ref().map(|lineage| lineage.as_str())
+        self.state.lineage.as_ref().map(super::store::lineage::Lineage::as_str)
     }
 
     /// The columns.

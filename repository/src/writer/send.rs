@@ -210,9 +210,11 @@ impl Context {
         upload: &mut dyn MultipartUpload,
         counted: &mut Counted<'_>,
     ) -> Result<Vec<u32>> {
+        /// The length of a part, and what the store says to it.
+        type Part = Result<(u64, object_store::Result<()>)>;
         let mut chunks = Vec::new();
-        let mut running: JoinSet<Result<(u64, object_store::Result<()>)>> = JoinSet::new();
-        let ended = |joined: Option<Result<Result<(u64, object_store::Result<()>)>, env::rt::JoinError>>| match joined {
+        let mut running: JoinSet<Part> = JoinSet::new();
+        let ended = |joined: Option<Result<Part, env::rt::JoinError>>| match joined {
             None => Ok(0),
             Some(Ok(Ok((len, Ok(()))))) => Ok(len),
             Some(Ok(Ok((_, Err(failed))))) => Err(Error::from_store(object, failed)),

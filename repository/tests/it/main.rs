@@ -2,6 +2,8 @@
 #![cfg(not(madsim))]
 #![allow(
     clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::unreachable,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,

@@ -6,6 +6,8 @@
 #![cfg(not(madsim))]
 #![allow(
     clippy::unwrap_used,
+    clippy::exit,
+    clippy::cloned_ref_to_slice_refs,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
