@@ -46,7 +46,10 @@ fn datum(data_type: ColumnType, text: &[u8]) -> Option<Datum> {
 pub(crate) fn value(data: &[u8]) {
     let Some(end) = data.iter().position(|byte| *byte == b'\n') else { return };
     let (first, rest) = data.split_at(end);
-    let (Some(data_type), Ok(text)) = (column_type(first), std::str::from_utf8(&rest[1..])) else { return };
+    let (Some(data_type), Ok(text)) = (column_type(first), std::str::from_utf8(rest.get(1..).unwrap_or_default()))
+    else {
+        return;
+    };
     let read = Datum::parse(&data_type, text);
     if let Ok(value) = &read
         && !matches!(value, Datum::Bytes(_))

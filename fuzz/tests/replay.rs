@@ -3,6 +3,15 @@
 //! The changes come from a seed that is the same in every run. `FUZZ_ROUNDS=100000` makes more of them, and `FUZZ_SEED` other
 //! ones. An input that fails is written to `target/fuzz/<target>/`: mend what it shows, and put it into the corpus.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

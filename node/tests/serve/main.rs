@@ -9,6 +9,9 @@
     clippy::disallowed_methods,
     clippy::missing_panics_doc,
     clippy::missing_errors_doc,
+    clippy::allow_attributes,
+    clippy::string_slice,
+    clippy::too_many_lines,
     unreachable_pub,
     reason = "tests"
 )]

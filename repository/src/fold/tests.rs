@@ -85,6 +85,7 @@ fn a_legal_log_adds_up() {
     assert!(state.snapshots.is_empty());
 }
 
+#[expect(clippy::ptr_arg, reason = "one of many functions of this type")]
 fn born_held(log: &mut Vec<(Record, String)>) {
     let Action::Commit { snapshot } = &mut log[3].0.action else { panic!("a commit") };
     snapshot.hold = Some(Hold { reason: "none".into(), since_ms: 1 });

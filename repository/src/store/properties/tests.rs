@@ -162,6 +162,7 @@ fn every_way_to_prove_who_one_is_is_understood() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn what_is_wrong_with_properties_is_told_by_name() {
     let region = ("aws.s3.region", "us-west-2");
     let account = ("azure.blob.storage_account", "acc");
