@@ -3,6 +3,7 @@
 #![allow(
     clippy::unwrap_used,
     clippy::string_slice,
+    clippy::print_stdout,
     clippy::unreachable,
     clippy::expect_used,
     clippy::panic,
