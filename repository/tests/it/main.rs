@@ -18,6 +18,7 @@
 mod backup;
 mod crash;
 mod damage;
+mod dedup;
 mod golden;
 mod keeping;
 mod log;
