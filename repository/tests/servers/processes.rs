@@ -171,8 +171,10 @@ async fn share(place: &Place) {
     for number in 0..WRITERS {
         crowd.start(Role::Writer, number);
     }
-    for number in 0..2 {
+    for number in 0..3 {
         crowd.start(Role::Dropper, number);
+    }
+    for number in 0..2 {
         crowd.start(Role::Sweeper, number);
     }
     crowd.start(Role::Reader, 0);

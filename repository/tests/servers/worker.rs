@@ -212,7 +212,8 @@ impl Worker {
                 self.journal.note(&Note::Fenced { round });
             }
             round += 1;
-            self.pause(100).await;
+            // Slow enough for the droppers to keep up.
+            self.pause(400).await;
         }
     }
 
