@@ -19,6 +19,7 @@ mod backup;
 mod crash;
 mod damage;
 mod golden;
+mod inspect;
 mod keeping;
 mod log;
 mod probe;
