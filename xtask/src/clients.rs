@@ -1,4 +1,5 @@
-//! The stock clients: the `mariadb` command line client and PyMySQL, against a server that this starts and ends.
+//! Programs that are not ours: the `mariadb` command line client and PyMySQL against a server that this starts and ends,
+//! DuckDB and pyarrow on what `tabularium repo export` wrote.
 
 use crate::run::{cargo, must, root};
 use anyhow::{Result, bail};
@@ -22,11 +23,14 @@ fn client() -> Option<&'static str> {
     ["mariadb", "mysql"].into_iter().find(|name| works(Command::new(name).arg("--version")))
 }
 
-fn has_pymysql(python: &Path) -> bool {
-    works(Command::new(python).args(["-c", "import pymysql"]))
+fn has(python: &Path, module: &str) -> bool {
+    works(Command::new(python).args(["-c", &format!("import {module}")]))
 }
 
-/// Installs what is absent: the client from Debian's packages (as root), PyMySQL into `target/clients`.
+/// Readers of Parquet, and where PyPI has them.
+const READERS: [(&str, &str); 2] = [("duckdb", "duckdb==2.0.0"), ("pyarrow", "pyarrow==26.0.1")];
+
+/// Installs what is absent: the client from Debian's packages (as root), the Python packages into `target/clients`.
 pub(crate) fn install() -> Result<()> {
     if client().is_none() {
         must(Command::new("apt-get").args(["update", "--quiet"]))?;
@@ -36,30 +40,52 @@ pub(crate) fn install() -> Result<()> {
                 .env("DEBIAN_FRONTEND", "noninteractive"),
         )?;
     }
-    if !has_pymysql(&python()) {
+    let packages = [("pymysql", "PyMySQL==1.2.4")].into_iter().chain(READERS);
+    let absent: Vec<&str> = packages.filter(|(name, _)| !has(&python(), name)).map(|(_, package)| package).collect();
+    if !absent.is_empty() {
         must(Command::new("python3").args(["-m", "venv"]).arg(environment()))?;
-        must(Command::new(python()).args(["-m", "pip", "install", "--quiet", "PyMySQL==1.2.4"]))?;
+        must(Command::new(python()).args(["-m", "pip", "install", "--quiet"]).args(absent))?;
     }
     Ok(())
 }
 
-/// Runs `node/tests/clients/run.py`, or says why not.
+/// The binary, newly built.
+fn binary() -> Result<PathBuf> {
+    must(&mut cargo(["build", "--package", "tabularium"]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    let binary = target.join("debug").join("tabularium");
+    if !binary.exists() {
+        bail!("{} was not built", binary.display());
+    }
+    Ok(binary)
+}
+
+/// Runs `node/tests/clients/export.py`, or says why not.
+fn test_export() -> Result<()> {
+    if let Some((absent, _)) = READERS.into_iter().find(|(name, _)| !has(&python(), name)) {
+        eprintln!(
+            "\nSKIPPED: reading an export with DuckDB and pyarrow; there is no {absent} here: `cargo xtask clients install`"
+        );
+        return Ok(());
+    }
+    let mut check = Command::new(python());
+    must(check.current_dir(root()).args(["node/tests/clients/export.py", "--binary"]).arg(binary()?))
+}
+
+/// Runs `node/tests/clients/export.py` and `run.py`, or says why not.
 pub(crate) fn test() -> Result<()> {
+    test_export()?;
     let Some(client) = client() else {
         eprintln!(
             "\nSKIPPED: the tests with stock clients; there is no mariadb client here: `cargo xtask clients install`"
         );
         return Ok(());
     };
-    if !has_pymysql(&python()) {
+    if !has(&python(), "pymysql") {
         eprintln!("\nSKIPPED: the tests with stock clients; there is no PyMySQL here: `cargo xtask clients install`");
         return Ok(());
     }
-    must(&mut cargo(["build", "--package", "tabularium"]))?;
-    let server = root().join("target").join("debug").join("tabularium");
-    if !server.exists() {
-        bail!("{} was not built", server.display());
-    }
+    let server = binary()?;
     must(Command::new(python()).current_dir(root()).arg("node/tests/clients/run.py").args([
         "--server",
         &server.display().to_string(),

@@ -1,7 +1,7 @@
 //! One task: done, tried again, given up; and what of that is written down.
 
 use super::{JobContext, download, upload};
-use crate::error::{Error, Result, explain};
+use crate::error::{Error, ErrorKind, Result, explain};
 use crate::live::Meter;
 use catalog::records::job::JobRecord;
 use catalog::records::task::{
@@ -53,7 +53,9 @@ pub(super) async fn work(context: &JobContext, job: &JobRecord, key: &str, stop:
                 return;
             }
             Err(Error::Stopped) => return,
-            Err(_) if stop.is_cancelled() => return,
+            // A child of the token may hear of the stop before the token does, and "cancelled" is never what became of a
+            // task: one that was not stopped is begun anew.
+            Err(error) if stop.is_cancelled() || error.kind() == ErrorKind::Cancelled => return,
             Err(error) => {
                 let message = explain(&error);
                 tracing::warn!(job = %context.job, task = task.name(), error = message, "a task failed");

@@ -31,6 +31,16 @@ fn cell(value: Value) -> Option<String> {
     }
 }
 
+/// What the server says as MySQL's own client shows it; what the client library says as it stands.
+fn told(failed: anyhow::Error) -> anyhow::Error {
+    match failed.downcast_ref::<mysql_async::Error>() {
+        Some(mysql_async::Error::Server(said)) => {
+            anyhow::anyhow!("ERROR {} ({}): {}", said.code, said.state, said.message)
+        }
+        Some(_) | None => failed,
+    }
+}
+
 impl Server {
     pub(super) async fn open(address: &str, user: &str, password: Option<String>) -> Result<Self> {
         let Some((host, port)) = address.rsplit_once(':') else { bail!("--server takes HOST:PORT, not {address:?}") };
@@ -46,6 +56,10 @@ impl Server {
     }
 
     pub(super) async fn run(&mut self, statement: &str, sink: &mut dyn Sink) -> Result<Finished> {
+        self.query(statement, sink).await.map_err(told)
+    }
+
+    async fn query(&mut self, statement: &str, sink: &mut dyn Sink) -> Result<Finished> {
         let mut result = self.connection.query_iter(statement).await?;
         let columns = result.columns();
         let has_rows = columns.as_ref().is_some_and(|columns| !columns.is_empty());
