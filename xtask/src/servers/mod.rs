@@ -118,7 +118,8 @@ pub(crate) fn test(long: bool) -> Result<()> {
     for server in absent {
         eprintln!("\nSKIPPED: the tests on {}, which is not here: `cargo xtask servers install`", server.name);
     }
-    let tests = ["test", "--package", "tabularium-repository", "--test", "servers"];
+    // Of the whole workspace, although only one package has them: so they are built with what `test unit` has built.
+    let tests = ["test", "--workspace", "--test", "servers"];
     must(cargo(tests).arg("--no-run"))?;
     let started: Vec<(String, Running)> =
         there.into_iter().map(|server| start(&place, server)).collect::<Result<_>>()?;
