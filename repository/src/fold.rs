@@ -91,6 +91,13 @@ impl State {
         Ok(self)
     }
 
+    /// The state after `record`, which must declare what its action gives.
+    pub(crate) fn after(self, record: &Record) -> Result<Self, Violation> {
+        let state = self.apply(record.generation, &record.action)?;
+        check_declared(&state, record)?;
+        Ok(state)
+    }
+
     pub(crate) fn change(&mut self, generation: Generation, action: &Action, rules: Rules) -> Result<(), Violation> {
         match action {
             Action::Genesis { .. } => {
@@ -205,7 +212,7 @@ pub(crate) fn check_link(previous: &Record, previous_hash: &str, record: &Record
 }
 
 /// Whether the state that `record` declares is the one that its action gives.
-pub(crate) fn check_declared(state: &State, record: &Record) -> Result<(), Violation> {
+fn check_declared(state: &State, record: &Record) -> Result<(), Violation> {
     let derived: Vec<OpenSession> = state.sessions.values().cloned().collect();
     if record.sessions != derived {
         return Err(Violation::Declared {
@@ -236,9 +243,7 @@ pub(crate) fn verify<'a>(
             None if !matches!(record.action, Action::Genesis { .. }) => Err(Violation::Genesis),
             None => Ok(()),
         };
-        checked.map_err(|violation| (generation, violation))?;
-        state = state.apply(generation, &record.action).map_err(|violation| (generation, violation))?;
-        check_declared(&state, record).map_err(|violation| (generation, violation))?;
+        state = checked.and_then(|()| state.after(record)).map_err(|violation| (generation, violation))?;
         before = Some((record, hash));
     }
     Ok(state)

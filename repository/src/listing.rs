@@ -7,7 +7,7 @@ use futures::StreamExt;
 use object_store::path::{Path, PathPart};
 
 /// Objects that one request of a listing tells of, by which listings are counted.
-const LISTED_PER_REQUEST: u64 = 1000;
+pub(crate) const LISTED_PER_REQUEST: u64 = 1000;
 
 impl Objects {
     /// Shows each object below a prefix once; all when it is empty. A listing that fails goes on behind what it showed,

@@ -10,7 +10,7 @@ use env::rt::time::{sleep, timeout};
 use env::rt::{CancellationToken, Duration};
 use futures::StreamExt;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload, PutResult};
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -228,13 +228,8 @@ impl Objects {
         }
         let options = PutOptions { mode, ..PutOptions::default() };
         let bytes = payload.content_length() as u64;
-        match self.writing(name, bytes, self.store.put_opts(&path, payload, options)).await? {
-            Ok(_) => Ok(Put::Made),
-            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
-                Ok(Put::Exists)
-            }
-            Err(failed) => Err(Error::from_store(name, failed)),
-        }
+        let answer = self.writing(name, bytes, self.store.put_opts(&path, payload, options)).await?;
+        put_answer(answer).map_err(|failed| Error::from_store(name, failed))
     }
 
     /// Makes an object whose name says what is in it (only writers of the same bytes use the name), trying again
@@ -308,6 +303,15 @@ impl Objects {
             let Some(error) = failed else { return Ok(()) };
             attempt = self.passing(attempt, Error::from_store(names.first().map_or("", String::as_str), error)).await?;
         }
+    }
+}
+
+/// What a store's answer to a put says, where the put makes an object only if there is none.
+pub(crate) fn put_answer(answer: object_store::Result<PutResult>) -> object_store::Result<Put> {
+    match answer {
+        Ok(_) => Ok(Put::Made),
+        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(Put::Exists),
+        Err(failed) => Err(failed),
     }
 }
 

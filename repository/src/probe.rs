@@ -7,7 +7,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::names::PROBES;
-use crate::objects::{Listed, Objects, Put, back_off};
+use crate::objects::{Listed, Objects, Put, back_off, put_answer};
 use bytes::Bytes;
 use env::rt::time::{Instant, timeout};
 use env::rt::{Duration, JoinSet};
@@ -241,7 +241,7 @@ impl Probe {
 
     /// One race. Answers may be unclear, bytes are not: who is told that it won must find its own bytes there.
     async fn race(&self, race: u32, name: &str) -> Result<Seen> {
-        let path = path(name)?;
+        let path = Objects::path(name)?;
         let mut answers = Vec::new();
         let mut unclear = None;
         let mut there = None;
@@ -419,7 +419,7 @@ impl Probe {
     }
 
     async fn begin(&self, name: &str) -> Result<Box<dyn MultipartUpload>> {
-        let path = path(name)?;
+        let path = Objects::path(name)?;
         let mut attempt = 0;
         loop {
             match self.objects.store().put_multipart_opts(&path, object_store::PutMultipartOptions::default()).await {
@@ -527,15 +527,7 @@ fn settled(tried: Result<Seen>) -> Result<Seen> {
 
 async fn create(store: &dyn ObjectStore, path: &Path, payload: PutPayload) -> object_store::Result<Put> {
     let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-    match store.put_opts(path, payload, options).await {
-        Ok(_) => Ok(Put::Made),
-        Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => Ok(Put::Exists),
-        Err(failed) => Err(failed),
-    }
-}
-
-fn path(name: &str) -> Result<Path> {
-    Path::parse(name).map_err(|failed| Error::Internal(failed.to_string()))
+    put_answer(store.put_opts(path, payload, options).await)
 }
 
 fn writer(racer: u32) -> String {

@@ -271,8 +271,8 @@ impl Repository {
     ///
     /// # Errors
     /// `Fenced` when the session was ended without a snapshot, [`Error::AlreadyCommitted`] when it ended with one,
-    /// `Busy` when too many are open and none ended within half a minute, naming whose they are, `Indeterminate` when the store did not tell (open again with the same id);
-    /// `Corrupt` for a damaged log; what the store says.
+    /// `Busy` when too many are open and none ended within half a minute, naming whose they are, `Indeterminate` when the
+    /// store did not tell (open again with the same id); `Corrupt` for a damaged log; what the store says.
     pub async fn open_session(&self, id: &SessionId, purpose: Purpose, owner: &str, now_ms: u64) -> Result<Session> {
         tracing::debug!(session = %id, %purpose, owner, now_ms, "opening a session");
         let head = self.log.head().await?;

@@ -5,7 +5,7 @@
 
 use super::case::Found;
 use super::report::FindingKind;
-use crate::fold::{State, Violation, check_declared, check_link};
+use crate::fold::{State, Violation, check_link};
 use crate::manifest::SnapshotSummary;
 use crate::names::commit_name;
 use crate::record::{Action, Record};
@@ -72,13 +72,11 @@ impl History {
             }
             None => {}
         }
-        let state = self.state.take()?;
-        match state.apply(record.generation, &record.action) {
+        match self.state.take()?.after(record) {
             Err(violation) => Some(illegal(&violation)),
             Ok(state) => {
-                let declared = check_declared(&state, record);
                 self.state = Some(state);
-                declared.err().map(|violation| illegal(&violation))
+                None
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::case::Found;
 use super::report::FindingKind;
 use crate::error::{Error, ErrorKind, Result};
+use crate::listing::LISTED_PER_REQUEST;
 use crate::names::{Generation, commit_name};
 use crate::objects::{Listed, Objects};
 use crate::options::Progress;
@@ -17,8 +18,6 @@ pub(super) type Look<T> = Result<std::result::Result<T, Box<Found>>>;
 
 /// After so many failed reads in a row, the store is down and not a part of it unreadable.
 const FAILURES_MAX: u32 = 32;
-/// Names in an answer of a listing, on every store that is known.
-const LISTED_AT_ONCE: u64 = 1000;
 
 /// See the module's text.
 pub(super) struct Source {
@@ -168,7 +167,7 @@ impl Source {
         }
     }
 
-    /// Shows each object below a prefix to `each`; when a listing has to be begun again, some of them twice.
+    /// Shows each object below a prefix to `each`; see [`Objects::visit`].
     pub(super) async fn list(&self, prefix: &str, mut each: impl FnMut(Listed) + Send) -> Look<()> {
         let mut names = 0u64;
         let listed = self
@@ -178,7 +177,7 @@ impl Source {
                 each(found);
             })
             .await;
-        self.asked(names / LISTED_AT_ONCE + 1);
+        self.asked(names / LISTED_PER_REQUEST + 1);
         match listed {
             Ok(()) => Ok(Ok(())),
             Err(failed) => self.refused(prefix, failed),

@@ -56,6 +56,26 @@ pub async fn copy(objects: &Objects) -> Arc<InMemory> {
     store
 }
 
+/// All objects of a store.
+pub async fn objects(store: &InMemory) -> Objects {
+    let names: Vec<String> = store.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
+    let mut objects = Objects::new();
+    for name in names {
+        let bytes = store.get(&Path::from(name.as_str())).await.unwrap().bytes().await.unwrap();
+        objects.insert(name, bytes);
+    }
+    objects
+}
+
+/// Objects as files of a directory.
+pub fn write(objects: &Objects, dir: &std::path::Path) {
+    for (name, bytes) in objects {
+        let path = dir.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, bytes).unwrap();
+    }
+}
+
 /// Objects of a few hundred bytes, pages of a tablet or two.
 fn small() -> StreamOptions {
     StreamOptions { in_flight: 4, part_bytes: 1 << 20, small_bytes: 400, pack_bytes: 600, page_bytes: 1000 }
@@ -130,13 +150,7 @@ async fn written(name: &str) -> Objects {
             _ => write_history(Arc::<InMemory>::clone(&store)).await,
         }
     }
-    let names: Vec<String> = store.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
-    let mut objects = Objects::new();
-    for name in names {
-        let bytes = store.get(&Path::from(name.as_str())).await.unwrap().bytes().await.unwrap();
-        objects.insert(name, bytes);
-    }
-    objects
+    objects(&store).await
 }
 
 #[tokio::test]
@@ -146,11 +160,7 @@ async fn what_is_written_today_is_what_was_written_then() {
         assert_eq!(now, written(name).await, "{name}: a seed gives the same repository again");
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             let _absent = std::fs::remove_dir_all(dir(name)).is_err();
-            for (object, bytes) in &now {
-                let path = dir(name).join(object);
-                std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                std::fs::write(path, bytes).unwrap();
-            }
+            write(&now, &dir(name));
         }
         let then = golden(name);
         assert_eq!(now.keys().collect::<Vec<_>>(), then.keys().collect::<Vec<_>>(), "{name}");

@@ -1,16 +1,13 @@
 //! The second reader, `docs/read_repository.py`: it shares no code with this crate, and was written from
 //! `docs/format.md`. Where both agree on what is there and on what is damaged, the document says enough.
 
-use crate::golden::{GOLDEN, Objects, copy, dir, golden};
+use crate::golden::{GOLDEN, copy, dir, golden, objects, write};
 use crate::support::*;
 use env::rt::CancellationToken;
-use futures::TryStreamExt;
 use object_store::memory::InMemory;
-use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use repository::{Repository, no_progress};
 use std::collections::BTreeMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
 
@@ -37,24 +34,6 @@ fn reader(arguments: &[&str]) -> Option<(i32, String)> {
     let output = python(&[&[script.to_str().unwrap()], arguments].concat())?;
     let text = [&output.stdout[..], &output.stderr[..]].concat();
     Some((output.status.code().unwrap(), String::from_utf8(text).unwrap()))
-}
-
-fn write(objects: &Objects, dir: &FilePath) {
-    for (name, bytes) in objects {
-        let path = dir.join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, bytes).unwrap();
-    }
-}
-
-async fn objects(store: &InMemory) -> Objects {
-    let names: Vec<String> = store.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
-    let mut objects = Objects::new();
-    for name in names {
-        let bytes = store.get(&Path::from(name.as_str())).await.unwrap().bytes().await.unwrap();
-        objects.insert(name, bytes);
-    }
-    objects
 }
 
 #[test]
