@@ -1,7 +1,7 @@
 //! One task: done, tried again, given up; and what of that is written down.
 
 use super::{JobContext, download, upload};
-use crate::error::{Error, Result, explain};
+use crate::error::{Error, ErrorKind, Result, explain};
 use crate::live::Meter;
 use catalog::records::job::JobRecord;
 use catalog::records::task::{
@@ -52,8 +52,9 @@ pub(super) async fn work(context: &JobContext, job: &JobRecord, key: &str, stop:
                 store_patiently(context, &task, next, stop).await;
                 return;
             }
-            Err(Error::Stopped) => return,
-            Err(_) if stop.is_cancelled() => return,
+            // "Cancelled" is never what became of a task. A child of the token may hear of a stop before the token itself
+            // does; and a task that nobody stopped is begun anew.
+            Err(error) if stop.is_cancelled() || error.kind() == ErrorKind::Cancelled => return,
             Err(error) => {
                 let message = explain(&error);
                 tracing::warn!(job = %context.job, task = task.name(), error = message, "a task failed");

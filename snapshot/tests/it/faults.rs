@@ -25,6 +25,7 @@ struct Trouble {
     finishes: AtomicU32,
     repository: AtomicU32,
     no_space: AtomicU32,
+    stops: AtomicU32,
 }
 
 impl Trouble {
@@ -50,6 +51,9 @@ struct Faulty {
 impl SnapshotSource for Faulty {
     async fn pin(&self, owner: JobId, tablets: &[(TabletId, Version)]) -> Result<()> {
         Trouble::pass(&self.trouble.pins)?;
+        if Trouble::strikes(&self.trouble.stops) {
+            return Err(Error::Outside { kind: ErrorKind::Cancelled, message: "cancelled".into() });
+        }
         if Trouble::strikes(&self.trouble.versions_gone) {
             return Err(Error::VersionGone(format!("version {} of tablet {} is gone", tablets[0].1, tablets[0].0)));
         }
@@ -153,6 +157,19 @@ async fn passing_errors_are_tried_again_and_told() {
     let job = world.restore("first", None, Objects::All).await;
     assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
     assert_eq!(world.contents(shop).await, cut);
+    world.nothing_is_left().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_was_cut_off_is_no_failure_of_its_task() {
+    let trouble = Arc::new(Trouble::default());
+    let world = open(&Disks::new(), &trouble).await;
+    let shop = shop(&world).await;
+    trouble.stops.store(2, Ordering::SeqCst);
+    let job = world.backup(shop, "first").await;
+    assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
+    assert_eq!(trouble.stops.load(Ordering::SeqCst), 0);
+    assert!(job.errors.is_empty(), "{:?}", job.errors);
     world.nothing_is_left().await;
 }
 
