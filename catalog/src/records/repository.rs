@@ -22,7 +22,8 @@ pub struct RepositoryRecord {
     /// Properties by name: as given, but for secrets, which are sealed.
     pub properties: BTreeMap<String, String>,
     /// Whether its store cannot keep several writers apart, so that this cluster must be the only one.
-    #[serde(default)]
+    /// Written only when it is so: records of before there were such stores read and write as they always did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub single_writer: bool,
     /// When it was made, in milliseconds since 1970, as the repository itself says.
     pub created_ms: u64,
