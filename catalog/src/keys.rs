@@ -14,6 +14,16 @@ pub const TABLETS: &str = "tablet/";
 pub const NODES: &str = "node/";
 /// All repositories.
 pub const REPOSITORIES: &str = "repository/";
+/// How the upkeep of each repository stands.
+pub const UPKEEP: &str = "upkeep/";
+/// All verifiers.
+pub const VERIFIERS: &str = "verify/";
+/// The findings of all verifiers.
+pub const FINDINGS: &str = "finding/";
+/// What is known of snapshots.
+pub const PROOFS: &str = "proof/";
+/// What was set for the whole cluster.
+pub const SETTINGS: &str = "setting/";
 /// All jobs.
 pub const JOBS: &str = "job/";
 /// The marks of databases with a running job.
@@ -90,6 +100,46 @@ pub fn repository(id: RepositoryId) -> String {
 /// The name of a repository.
 pub fn repository_name(name: &str) -> String {
     format!("name/repository/{name}")
+}
+
+/// How the upkeep of a repository stands.
+pub fn upkeep(repository: RepositoryId) -> String {
+    format!("upkeep/{repository}")
+}
+
+/// A verifier.
+pub fn verify(id: JobId) -> String {
+    format!("verify/{id}")
+}
+
+/// The mark that a repository is being verified.
+pub fn verifying(repository: RepositoryId) -> String {
+    format!("verifying/{repository}")
+}
+
+/// Some findings of a verifier; six digits keep the parts in order.
+pub fn finding(job: JobId, part: u32) -> String {
+    format!("finding/{job}/{part:06}")
+}
+
+/// All findings of a verifier.
+pub fn findings(job: JobId) -> String {
+    format!("finding/{job}/")
+}
+
+/// What is known of a snapshot.
+pub fn proof(repository: RepositoryId, label: &str) -> String {
+    format!("proof/{repository}/{label}")
+}
+
+/// What is known of the snapshots of a repository.
+pub fn proofs(repository: RepositoryId) -> String {
+    format!("proof/{repository}/")
+}
+
+/// A variable that was set for the whole cluster.
+pub fn setting(name: &str) -> String {
+    format!("setting/{name}")
 }
 
 /// A job.

@@ -145,6 +145,7 @@ async fn register(catalog: &Catalog, notes: &NoteStore, dir: &Path) -> Result<Da
             properties: BTreeMap::new(),
             created_ms: now,
             error: None,
+            retention: None,
         })
         .commit()
         .await?;

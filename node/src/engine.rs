@@ -222,16 +222,16 @@ impl Engine {
         if left > 0 {
             tracing::info!(tablets = left, "removed tablets that a stopped process left to nobody");
         }
+        let source = Arc::new(TabletSource::new(store.clone(), Arc::clone(&disk)));
+        let (jobs, service) =
+            Service::start(catalog.clone(), source, Arc::clone(&repositories), node, options.jobs.clone()).await?;
         #[cfg(not(madsim))]
         let planner = {
             let spill = options.data_dir.join(SPILL_DIR);
             lock::clear_dir(&spill)?;
             let limits = Limits { memory_bytes: options.query_memory_bytes, spill_bytes: options.query_spill_bytes };
-            Planner::new(views.clone(), Arc::clone(&disk), &spill, &limits)?
+            Planner::new(views.clone(), jobs.clone(), disk, &spill, &limits)?
         };
-        let source = Arc::new(TabletSource::new(store.clone(), Arc::clone(&disk)));
-        let (jobs, service) =
-            Service::start(catalog.clone(), source, Arc::clone(&repositories), node, options.jobs.clone()).await?;
         background::start(&gate, &store, &loader, &ddl, &options);
         let inner = Inner {
             node,

@@ -35,7 +35,6 @@ pub(crate) async fn execute(engine: &Engine, context: &Context, statement: &Stat
         Statement::CancelRestore { database, external_catalog } => {
             cancel(engine, context, database.as_deref(), *external_catalog, JobKind::Restore).await?;
         }
-        Statement::DropSnapshot { .. } => return Err(EngineError::unsupported("DROP SNAPSHOT is not supported yet")),
         other => return Err(EngineError::internal(format!("{} is no statement about snapshots", other.verb()))),
     }
     Ok(Outcome::ok())
@@ -99,6 +98,7 @@ async fn create_repository(engine: &Engine, create: &CreateRepository) -> Result
         single_writer: opened.identity().is_single_writer(),
         created_ms: opened.identity().created_ms,
         error: None,
+        retention: None,
     };
     let change = engine.catalog().change().claim_name(keys::repository_name(&create.name), id.0).create(&record);
     match change.commit().await {

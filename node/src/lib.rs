@@ -31,3 +31,4 @@ pub mod session;
 mod show;
 pub mod sql;
 pub mod stream_load;
+mod upkeep;

@@ -9,8 +9,10 @@ use crate::session::VERSION;
 use crate::stream_load::{StreamLoad, StreamLoadResult};
 use async_trait::async_trait;
 use bytes::Bytes;
+use catalog::records::{RepositoryRecord, UpkeepRecord};
 use catalog::{At, keys};
 use env::rt::CancellationToken;
+use env::rt::time::unix_millis;
 use futures::stream::BoxStream;
 use snapshot::JobRecord;
 use std::io;
@@ -89,6 +91,10 @@ impl Gauges for Inside {
             }
             Err(error) => tracing::warn!(%error, "cannot tell how the jobs are"),
         }
+        match self.upkeep().await {
+            Ok(upkeep) => samples.extend(upkeep),
+            Err(error) => tracing::warn!(%error, "cannot tell how the repositories are"),
+        }
         samples
     }
 }
@@ -109,7 +115,76 @@ impl RunningJob {
     }
 }
 
+/// A figure about the upkeep of a repository.
+type Figure = (&'static str, &'static str, SampleKind, fn(&UpkeepRecord) -> u64);
+
+/// What is told of each repository's upkeep.
+const UPKEEP: [Figure; 5] = [
+    (
+        "tabularium_repository_garbage_bytes",
+        "Bytes that the last sweep was to delete and could not.",
+        SampleKind::Gauge,
+        |upkeep| upkeep.garbage_bytes,
+    ),
+    (
+        "tabularium_repository_swept_bytes_total",
+        "Bytes that sweeps of this cluster have deleted.",
+        SampleKind::Counter,
+        |upkeep| upkeep.swept_total_bytes,
+    ),
+    (
+        "tabularium_repository_expired_snapshots_total",
+        "Snapshots that were dropped because their time was over.",
+        SampleKind::Counter,
+        |upkeep| upkeep.expired_total,
+    ),
+    (
+        "tabularium_repository_upkeep_failed_total",
+        "Rounds of upkeep that have failed.",
+        SampleKind::Counter,
+        |upkeep| upkeep.failed_total,
+    ),
+    (
+        "tabularium_repository_upkeep_failures",
+        "Rounds of upkeep that have failed since one succeeded.",
+        SampleKind::Gauge,
+        |upkeep| u64::from(upkeep.failures),
+    ),
+];
+
 impl Inside {
+    /// How the upkeep of the repositories goes.
+    async fn upkeep(&self) -> Result<Vec<Sample>, EngineError> {
+        let upkeep = self.0.jobs().upkeep().await?;
+        let repositories = self.0.catalog().repositories(At::Latest).await?;
+        let kept: Vec<(&RepositoryRecord, &UpkeepRecord)> = repositories
+            .iter()
+            .filter_map(|record| Some((&record.record, upkeep.iter().find(|upkeep| upkeep.repository == record.id)?)))
+            .collect();
+        let label = |record: &RepositoryRecord| vec![("repository", record.name.clone())];
+        let mut samples = Vec::new();
+        for (name, help, kind, pick) in UPKEEP {
+            samples.extend(kept.iter().map(|(record, upkeep)| Sample {
+                name,
+                help,
+                kind,
+                labels: label(record),
+                value: number(pick(upkeep)),
+            }));
+        }
+        let now_ms = unix_millis();
+        samples.extend(kept.iter().filter_map(|(record, upkeep)| {
+            Some(Sample {
+                name: "tabularium_repository_last_sweep_age_seconds",
+                help: "Since a sweep last left nothing to delete.",
+                kind: SampleKind::Gauge,
+                labels: label(record),
+                value: number(now_ms.saturating_sub(upkeep.swept_ms?) / 1_000),
+            })
+        }));
+        Ok(samples)
+    }
+
     async fn running(&self) -> Result<Vec<RunningJob>, EngineError> {
         let records = self.0.catalog().list::<JobRecord>(keys::JOBS, At::Latest).await?;
         let mut running = Vec::new();

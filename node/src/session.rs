@@ -128,12 +128,14 @@ impl Session {
     }
 
     pub(crate) fn context(&self) -> Context {
+        let mut variables = Arc::clone(&self.variables);
+        Variables::follow_node(&mut variables, self.engine.jobs().node_limits());
         Context {
             database: self.database.clone(),
             user: self.user.clone(),
             connection: self.connection,
             now_ms: unix_millis(),
-            variables: Arc::clone(&self.variables),
+            variables,
             user_variables: Arc::clone(&self.user_variables),
         }
     }

@@ -58,6 +58,81 @@ pub enum Error {
         /// The time stamps that the label has.
         others: Vec<String>,
     },
+    /// The repository has no snapshot of that label.
+    #[error("snapshot {label} does not exist in repository {repository}{}", like_it(close))]
+    UnknownLabel {
+        /// The label.
+        label: String,
+        /// The repository's name.
+        repository: String,
+        /// Labels there that are like it, the likest first.
+        close: Vec<String>,
+    },
+    /// A job of this cluster writes or reads the snapshot.
+    #[error(
+        "snapshot {label} cannot be dropped: it is being {} by {kind} job {job} of database {database}; wait for the \
+         job, or end it with CANCEL {} FROM {database}",
+        written_or_read(*kind), kind.as_str().to_uppercase()
+    )]
+    SnapshotInUse {
+        /// The label.
+        label: String,
+        /// The job's kind.
+        kind: JobKind,
+        /// The job.
+        job: JobId,
+        /// The job's database.
+        database: String,
+    },
+    /// The snapshot must not be dropped, or is held for another reason.
+    #[error(
+        "snapshot {label} in repository {repository} is held{}; RELEASE SNAPSHOT {label} ON {repository} lets go of it",
+        because(reason)
+    )]
+    Held {
+        /// The label.
+        label: String,
+        /// The repository's name.
+        repository: String,
+        /// Why, as it was said; may be empty.
+        reason: String,
+    },
+    /// Nothing to release.
+    #[error("snapshot {label} in repository {repository} is not held")]
+    NotHeld {
+        /// The label.
+        label: String,
+        /// The repository's name.
+        repository: String,
+    },
+    /// The repository is being verified already.
+    #[error(
+        "repository {repository} is being verified by job {job}; wait for it, or end it with CANCEL VERIFY FROM {repository}"
+    )]
+    Verifying {
+        /// The repository's name.
+        repository: String,
+        /// The other job.
+        job: JobId,
+    },
+    /// No verifier to cancel.
+    #[error("repository {0} is not being verified")]
+    NothingToVerify(String),
+    /// The snapshot was made by another cluster.
+    #[error(
+        "snapshot {label} of database {database} in repository {repository} was made by cluster {owner}, not by this one; \
+         DROP SNAPSHOT {label} ON {repository} FORCE drops it all the same"
+    )]
+    OtherCluster {
+        /// The label.
+        label: String,
+        /// The repository's name.
+        repository: String,
+        /// The database that it is of.
+        database: String,
+        /// The cluster that made it.
+        owner: String,
+    },
     /// The statement names another database than the snapshot's.
     #[error("snapshot {label} is of database {found}, not of {asked}")]
     OtherDatabase {
@@ -175,6 +250,25 @@ impl From<repository::Error> for Error {
     }
 }
 
+fn like_it(close: &[String]) -> String {
+    if close.is_empty() {
+        "; SHOW SNAPSHOT lists those that do".to_owned()
+    } else {
+        format!("; did you mean {}?", close.join(" or "))
+    }
+}
+
+fn because(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
+}
+
+fn written_or_read(kind: JobKind) -> &'static str {
+    match kind {
+        JobKind::Backup => "written",
+        JobKind::Restore => "read",
+    }
+}
+
 fn other_runs(others: &[String]) -> String {
     if others.is_empty() {
         "; SHOW SNAPSHOT lists those that do".to_owned()
@@ -190,18 +284,22 @@ impl Error {
             Self::Catalog(error) => error.kind(),
             Self::Repository(error) => error.kind(),
             Self::Tablet(error) => error.kind(),
-            Self::Properties(_) | Self::Plan(_) | Self::OtherDatabase { .. } | Self::NotCancellable { .. } => {
-                ErrorKind::Invalid
-            }
+            Self::Properties(_)
+            | Self::Plan(_)
+            | Self::OtherDatabase { .. }
+            | Self::NotCancellable { .. }
+            | Self::NotHeld { .. } => ErrorKind::Invalid,
             Self::UnknownDatabase(_)
             | Self::UnknownRepository(_)
             | Self::UnknownSnapshot { .. }
+            | Self::UnknownLabel { .. }
+            | Self::NothingToVerify(_)
             | Self::NothingToCancel { .. }
             | Self::NotRunning { .. }
             | Self::UnknownJob(_) => ErrorKind::NotFound,
-            Self::ReadOnly(_) => ErrorKind::Denied,
+            Self::ReadOnly(_) | Self::OtherCluster { .. } | Self::Held { .. } => ErrorKind::Denied,
             Self::LabelTaken { .. } => ErrorKind::AlreadyExists,
-            Self::Running { .. } => ErrorKind::Busy,
+            Self::Running { .. } | Self::SnapshotInUse { .. } | Self::Verifying { .. } => ErrorKind::Busy,
             Self::StillRunning { .. } => ErrorKind::TimedOut,
             Self::Outside { kind, .. } => *kind,
             Self::VersionGone(_) => ErrorKind::Conflict,

@@ -19,7 +19,7 @@
 //! # use env::ids::*;
 //! # let job = JobRecord { id: JobId(7), database: DatabaseId(1), database_name: "shop".into(), label: "nightly".into(),
 //! #   timestamp: String::new(), repository: RepositoryId(2), repository_name: "repo".into(), user: "root".into(), created_ms: 0,
-//! #   timeout_s: 600, limits: JobLimits::default(), objects: Objects::All, objects_text: String::new(), times: JobTimes::default(), counts: JobCounts::default(),
+//! #   timeout_s: 600, limits: JobLimits::default(), ttl_ms: None, objects: Objects::All, objects_text: String::new(), times: JobTimes::default(), counts: JobCounts::default(),
 //! #   ending: None, errors: vec![], status: JobStatus::ok(), work: JobWork::Backup { progress: BackupState::Pending { attempt: 0 } } };
 //! assert_eq!(state::duty(&job), Duty::TakeCut);
 //! let event = state::cancelled_by_user(&job);
@@ -42,13 +42,18 @@ mod jobs;
 mod journal;
 mod limits;
 mod live;
+mod maintenance;
 mod options;
 mod repositories;
 mod service;
 
 pub use catalog::records::job::{JobKind, JobLimits, JobRecord, ObjectSpec, Objects};
 pub use error::{Error, ErrorKind, Result};
-pub use jobs::Jobs;
+pub use jobs::{
+    DropRequest, Jobs, RepositoryNow, RepositoryOverview, SessionOverview, SessionStanding, SnapshotFacts,
+    SnapshotOverview, VerifyRequest,
+};
+pub use maintenance::Judged;
 pub use options::{Options, Pause};
 pub use plan::{Conflict, Conflicts};
 pub use repositories::{Connections, DiskAt, Repositories};

@@ -63,6 +63,10 @@ pub struct Options {
     pub history_keep: Duration,
     /// How long the recycle bin keeps what a restore overwrote.
     pub trash_keep: Duration,
+    /// Findings of a verifier that are kept; the rest is counted.
+    pub findings_max: usize,
+    /// How often a repository is looked after: what is over is dropped, what is left to nobody is deleted.
+    pub sweep_every: Duration,
     /// The least timeout that a job may ask for, in seconds.
     pub timeout_s_min: u64,
     /// Replicas of a restored tablet when the statement says nothing.
@@ -86,6 +90,8 @@ impl Default for Options {
             repository_patience: Duration::from_hours(1),
             history_keep: Duration::from_hours(7 * 24),
             trash_keep: Duration::from_hours(24),
+            findings_max: 1_000,
+            sweep_every: Duration::from_hours(1),
             timeout_s_min: TIMEOUT_S_MIN,
             replication_num: 1,
             pause: Pause::default(),

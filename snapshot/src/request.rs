@@ -1,6 +1,7 @@
 //! What a BACKUP or RESTORE statement asks for, and the rules of its properties. Pure.
 
 use crate::error::{Error, Result};
+use catalog::records::RetentionRecord;
 use catalog::records::job::{JobLimits, ObjectSpec, Objects};
 use env::ids::DatabaseId;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub struct BackupRequest {
     pub repository: String,
     /// Which tables and partitions.
     pub objects: Objects,
-    /// `type`, `timeout`, and the [limits](LimitsChange).
+    /// `type`, `timeout`, `ttl`, and the [limits](LimitsChange).
     pub properties: BTreeMap<String, String>,
     /// Who asks.
     pub user: String,
@@ -59,6 +60,8 @@ pub struct BackupProperties {
     pub timeout_s: u64,
     /// How fast.
     pub limits: JobLimits,
+    /// How long the snapshot is kept, in milliseconds from the backup's end; for ever when absent.
+    pub ttl_ms: Option<u64>,
 }
 
 /// The properties of a RESTORE, checked.
@@ -77,9 +80,9 @@ pub struct RestoreProperties {
 }
 
 /// Bytes per second, both directions together: a number, or one with a unit such as `100MB`. 0 is no limit.
-const MAX_BYTES: &str = "max_bytes_per_second";
+pub const MAX_BYTES: &str = "max_bytes_per_second";
 /// Requests per second. 0 is no limit.
-const MAX_REQUESTS: &str = "max_requests_per_second";
+pub const MAX_REQUESTS: &str = "max_requests_per_second";
 
 /// New limits for a running job, from the properties `max_bytes_per_second` and `max_requests_per_second`. What is not
 /// named stays as it is; 0 takes a limit away.
@@ -194,20 +197,80 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Checks what a retention says: `KEEP LAST`, `KEEP WITHIN`, `MIN`. Without `MIN` the newest one stays in any case.
+///
+/// # Errors
+/// `Invalid`, listing every problem with the clause that it is about.
+pub fn retention(keep_last: Option<u32>, keep_within: Option<&str>, min: Option<u32>) -> Result<RetentionRecord> {
+    let mut problems = Vec::new();
+    if keep_last == Some(0) {
+        problems.push("KEEP LAST must be at least 1, not 0".to_owned());
+    }
+    if keep_last.is_none() && keep_within.is_none() {
+        problems.push("nothing says what is kept; write KEEP LAST n, KEEP WITHIN '30d' or both".to_owned());
+    }
+    let keep_within_ms = keep_within
+        .and_then(|text| duration_ms(text).map_err(|problem| problems.push(format!("KEEP WITHIN: {problem}"))).ok());
+    if problems.is_empty() {
+        Ok(RetentionRecord { keep_last, keep_within_ms, min: min.unwrap_or(1) })
+    } else {
+        Err(Error::Properties(PropertyProblems(problems)))
+    }
+}
+
+/// The properties of a VERIFY REPOSITORY, checked: `timeout` alone, in seconds.
+///
+/// # Errors
+/// `Invalid`, listing every problem with the key that it is about.
+pub fn verify_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<u64> {
+    let mut reader = Reader::new(properties, &["timeout"]);
+    let timeout_s = reader.timeout(timeout_s_min);
+    reader.finish(timeout_s)
+}
+
+/// The longest time that snapshots are kept when one is given: a thousand years, in milliseconds.
+const KEEP_MS_MAX: u64 = 1_000 * 366 * 86_400_000;
+
+/// A time for which something is kept, such as `7d`, `12h`, `2 weeks` or `7 DAY`, in milliseconds: a second to a thousand
+/// years. `M` and `month` are 30.44 days, `y` and `year` 365.25.
+///
+/// # Errors
+/// What is wrong with it, as a text that names it and shows one that would do.
+pub fn duration_ms(text: &str) -> Result<u64, String> {
+    let example = "write one such as 7d, 12h or 2 weeks";
+    let text = text.trim();
+    // Units are words in lower case; StarRocks' scripts have them in upper case. A single M is a month and stays one.
+    let spoken = text.split_inclusive(|c: char| !c.is_ascii_alphabetic()).map(|piece| {
+        let letters = piece.chars().filter(char::is_ascii_alphabetic).count();
+        if letters > 1 || !piece.starts_with('M') { piece.to_lowercase() } else { piece.to_owned() }
+    });
+    let time = humantime::parse_duration(&spoken.collect::<String>())
+        .map_err(|problem| format!("\"{text}\" is not a time ({problem}); {example}"))?;
+    match u64::try_from(time.as_millis()) {
+        Ok(millis @ 1_000..=KEEP_MS_MAX) => Ok(millis),
+        Ok(0..1_000) => Err(format!("\"{text}\" is less than a second; {example}")),
+        Ok(_) | Err(_) => Err(format!("\"{text}\" is more than a thousand years; {example}")),
+    }
+}
+
 /// Checks the properties of a BACKUP; `timeout_s_min` is [`TIMEOUT_S_MIN`] outside of tests.
 ///
 /// # Errors
 /// `Invalid`, listing every problem with the key that it is about.
 pub fn backup_properties(properties: &BTreeMap<String, String>, timeout_s_min: u64) -> Result<BackupProperties> {
-    let mut reader = Reader::new(properties, &["type", "timeout", MAX_BYTES, MAX_REQUESTS]);
+    let mut reader = Reader::new(properties, &["type", "timeout", "ttl", MAX_BYTES, MAX_REQUESTS]);
     let timeout_s = reader.timeout(timeout_s_min);
+    // An empty one is none, as in StarRocks.
+    let ttl_ms = reader.get("ttl").filter(|text| !text.trim().is_empty()).and_then(|text| {
+        duration_ms(text).map_err(|problem| reader.problems.push(format!("property \"ttl\": {problem}"))).ok()
+    });
     if let Some(kind) = reader.get("type")
         && !kind.trim().eq_ignore_ascii_case("full")
     {
         reader.problems.push(format!("property \"type\" must be \"full\", not \"{kind}\""));
     }
     let limits = reader.limits().apply(JobLimits::default());
-    reader.finish(BackupProperties { timeout_s, limits })
+    reader.finish(BackupProperties { timeout_s, limits, ttl_ms })
 }
 
 /// Checks the properties of a RESTORE; `timeout_s_min` is [`TIMEOUT_S_MIN`] outside of tests.

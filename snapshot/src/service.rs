@@ -1,12 +1,13 @@
-//! Jobs at work: the coordinator and the node's agent as tasks of this process.
+//! Jobs at work: the coordinator, the node's agent and the upkeep of repositories as tasks of this process.
 
 use crate::agent;
 use crate::coordinator;
 use crate::error::{Result, explain};
-use crate::jobs::{Jobs, Shared};
+use crate::jobs::{Jobs, Shared, kept_node_limits};
 use crate::journal::Mirror;
 use crate::limits::Limits;
 use crate::live::Live;
+use crate::maintenance::{self, Desks};
 use crate::options::Options;
 use crate::repositories::Repositories;
 use crate::source::SnapshotSource;
@@ -23,7 +24,7 @@ const CLUSTER_KEY: &str = "cluster/id";
 /// How long a stop waits for the clean-up of jobs that have ended.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// The coordinator and the agent of this process. Dropping it stops both at once, as a crash would.
+/// The coordinator, the agent and the upkeep of repositories. Dropping it stops all three at once, as a crash would.
 #[derive(Debug)]
 pub struct Service {
     shared: Arc<Shared>,
@@ -32,7 +33,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Starts both. Jobs that an earlier process left go on from what is journaled; pins and stages of jobs that have
+    /// Starts them. Jobs that an earlier process left go on from what is journaled; pins and stages of jobs that have
     /// ended or are unknown are let go of.
     ///
     /// # Errors
@@ -45,7 +46,7 @@ impl Service {
         options: Options,
     ) -> Result<(Jobs, Self)> {
         let cluster = cluster_id(&catalog).await?;
-        let limits = Limits::new(options.node_rates);
+        let limits = Limits::new(kept_node_limits(&catalog, options.node_rates).await?);
         let shared = Arc::new(Shared {
             catalog,
             repositories,
@@ -54,6 +55,7 @@ impl Service {
             options,
             limits,
             live: Live::default(),
+            desks: Desks::default(),
             recovered: Mutex::default(),
         });
         let stop = CancellationToken::new();
@@ -67,10 +69,18 @@ impl Service {
             let (shared, stop) = (Arc::clone(&shared), stop.clone());
             move || coordinator::run(Arc::clone(&shared), stop.clone())
         }));
+        tasks.spawn(supervise("maintenance", stop.clone(), {
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            move || maintenance::run(Arc::clone(&shared), stop.clone())
+        }));
+        tasks.spawn(supervise("verify", stop.clone(), {
+            let (shared, stop) = (Arc::clone(&shared), stop.clone());
+            move || maintenance::verify::run(Arc::clone(&shared), stop.clone())
+        }));
         Ok((Jobs::new(Arc::clone(&shared)), Self { shared, stop, tasks }))
     }
 
-    /// Stops both. Running jobs go on when a service is started again; the clean-up of ended ones gets a few seconds.
+    /// Stops them. Running jobs go on when a service is started again; the clean-up of ended ones gets a few seconds.
     pub async fn stop(mut self) {
         if rt::time::timeout(STOP_PATIENCE, self.ended_jobs_cleaned()).await.is_err() {
             tracing::info!("ended jobs are cleaned up at the next start");
@@ -87,7 +97,7 @@ impl Service {
     }
 }
 
-/// Runs one of the two until `stop`, again when the catalog did not answer.
+/// Runs one of them until `stop`, again when the catalog did not answer.
 async fn supervise<F>(name: &'static str, stop: CancellationToken, mut run: impl FnMut() -> F + Send)
 where
     F: Future<Output = Result<()>> + Send,

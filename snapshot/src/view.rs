@@ -3,6 +3,7 @@
 use crate::error::{Result, explain};
 use catalog::records::job::{JobCounts, JobKind, JobRecord, JobWork};
 use catalog::records::task::{TaskKind, TaskProgress, TaskState};
+use catalog::records::{VerifyRecord, VerifyState};
 use env::ids::NodeId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -175,6 +176,61 @@ impl JobView {
     }
 }
 
+/// The columns of SHOW VERIFY.
+pub const VERIFY_COLUMNS: [&str; 12] = [
+    "JobId",
+    "Repository",
+    "Snapshot",
+    "Level",
+    "State",
+    "CreateTime",
+    "FinishedTime",
+    "Progress",
+    "BytesRead",
+    "Findings",
+    "Verdict",
+    "Message",
+];
+
+/// The row of SHOW VERIFY (12 columns).
+pub fn verifier(job: &VerifyRecord) -> Row {
+    let outcome = job.outcome();
+    let progress = match &job.progress {
+        VerifyState::Pending { .. } => None,
+        VerifyState::Finished { .. } => Some(100),
+        // What is to be read is known about, no better.
+        VerifyState::Verifying { .. } | VerifyState::Cancelled { .. } => {
+            job.bytes_read.saturating_mul(100).checked_div(job.bytes_expected).map(|percent| percent.min(99))
+        }
+    };
+    let message = match outcome {
+        Some(outcome) if !outcome.damaged.is_empty() => {
+            let labels = outcome.damaged.join(", ");
+            format!("not sound: {labels}; information_schema.verify_findings tells what was found, and what to do")
+        }
+        Some(outcome) if !outcome.kinds.is_empty() => {
+            "information_schema.verify_findings tells what was found, and what to do".to_owned()
+        }
+        Some(_) => String::new(),
+        None => job.status.message.clone(),
+    };
+    let values = [
+        Some(job.id.to_string()),
+        Some(job.repository_name.clone()),
+        job.label.clone(),
+        Some(job.level.clone()),
+        Some(job.progress.name().to_owned()),
+        time_text(Some(job.created_ms)),
+        time_text(job.finished_ms),
+        progress.map(|percent| format!("{percent}%")),
+        Some(job.bytes_read.to_string()),
+        outcome.map(|outcome| outcome.kinds.values().sum::<u64>().to_string()),
+        outcome.map(|outcome| outcome.verdict.clone()),
+        Some(message),
+    ];
+    VERIFY_COLUMNS.into_iter().zip(values).collect()
+}
+
 /// How far a job is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Progress {
@@ -272,6 +328,10 @@ async fn details(repository: &Repository, label: &str, timestamp: &str) -> Resul
         "tablets": summary.tablets,
         "files": summary.files,
         "bytes": summary.bytes,
+        "bytes_sent": summary.bytes_sent,
+        "cluster": summary.cluster,
+        "expire_time": summary.expires_ms,
+        "held": summary.hold.as_ref().map(|hold| &hold.reason),
         "backup_objects": objects,
     });
     Ok(Some((summary.database.clone(), indented(&brief))))

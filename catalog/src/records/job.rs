@@ -442,6 +442,9 @@ pub struct JobRecord {
     /// May be changed while it runs.
     #[serde(default, skip_serializing_if = "JobLimits::is_none")]
     pub limits: JobLimits,
+    /// BACKUP: how long its snapshot is to be kept, in milliseconds from its end; for ever when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u64>,
     /// What it is about, as it was asked.
     pub objects: Objects,
     /// The same in words, bounded in length.

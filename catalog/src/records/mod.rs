@@ -10,9 +10,12 @@ pub mod node;
 pub mod partition;
 pub mod recycle;
 pub mod repository;
+pub mod setting;
 pub mod table;
 pub mod tablet;
 pub mod task;
+pub mod upkeep;
+pub mod verify;
 
 pub use counter::CounterRecord;
 pub use database::DatabaseRecord;
@@ -22,10 +25,13 @@ pub use name::NameRecord;
 pub use node::NodeRecord;
 pub use partition::{PartitionRecord, PartitionState};
 pub use recycle::{RecycleRecord, Recycled};
-pub use repository::RepositoryRecord;
+pub use repository::{RepositoryRecord, RetentionRecord};
+pub use setting::SettingRecord;
 pub use table::{
     BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
     TableState,
 };
 pub use tablet::TabletRecord;
 pub use task::*;
+pub use upkeep::UpkeepRecord;
+pub use verify::{FindingRecord, FindingsRecord, ProofRecord, VerifyOutcome, VerifyRecord, VerifyState};

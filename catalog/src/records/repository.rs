@@ -6,6 +6,19 @@ use env::ids::RepositoryId;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// What the upkeep of a repository keeps of this cluster's snapshots; the others it drops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetentionRecord {
+    /// So many of the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_last: Option<u32>,
+    /// Those that are not older, in milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_within_ms: Option<u64>,
+    /// So many of the newest in any case.
+    pub min: u32,
+}
+
 /// A repository that this cluster knows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepositoryRecord {
@@ -29,6 +42,9 @@ pub struct RepositoryRecord {
     pub created_ms: u64,
     /// What the last attempt to reach it said when it failed.
     pub error: Option<String>,
+    /// What is kept in it; everything when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention: Option<RetentionRecord>,
 }
 
 impl Record for RepositoryRecord {

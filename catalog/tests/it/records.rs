@@ -51,6 +51,11 @@ fn every_golden_file_can_be_read() {
             "table" => drop(check::<TableRecord>(&file, &text)),
             "tablet" => drop(check::<TabletRecord>(&file, &text)),
             "task" => drop(check::<TaskRecord>(&file, &text)),
+            "findings" => drop(check::<FindingsRecord>(&file, &text)),
+            "proof" => drop(check::<ProofRecord>(&file, &text)),
+            "setting" => drop(check::<SettingRecord>(&file, &text)),
+            "verify" => drop(check::<VerifyRecord>(&file, &text)),
+            "upkeep" => drop(check::<UpkeepRecord>(&file, &text)),
             "name" => {
                 let name = NameRecord::decode("name/database/sales", text.as_bytes()).unwrap();
                 assert_eq!((name.id, str::from_utf8(&name.encode()).unwrap()), (10_001, text.as_str()));
@@ -58,7 +63,8 @@ fn every_golden_file_can_be_read() {
             other => panic!("{file}: no record is called {other}"),
         }
     }
-    let all = "counter database job load name node partition recycle repository table tablet task";
+    let all = "counter database findings job load name node partition proof recycle repository setting table tablet task \
+               upkeep verify";
     assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), all, "each kind has an example");
 }
 

@@ -9,6 +9,7 @@ use catalog::records::{DatabaseRecord, PartitionRecord, TableRecord};
 use catalog::{At, Catalog, Stored, keys};
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::MemTable;
+use snapshot::Jobs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tablet::ColumnType;
@@ -17,7 +18,7 @@ use tablet::ColumnType;
 pub(crate) const NAME: &str = "information_schema";
 
 /// Its tables.
-pub(crate) const TABLES: [&str; 13] = [
+pub(crate) const TABLES: [&str; 17] = [
     "character_sets",
     "collations",
     "columns",
@@ -26,11 +27,15 @@ pub(crate) const TABLES: [&str; 13] = [
     "key_column_usage",
     "partitions",
     "referential_constraints",
+    "repositories",
+    "repository_sessions",
     "routines",
     "schemata",
+    "snapshots",
     "statistics",
     "table_constraints",
     "tables",
+    "verify_findings",
 ];
 
 /// Also there, and always empty.
@@ -43,21 +48,21 @@ const EMPTY: [(&str, &[&str]); 4] = [
 
 /// A value of these tables.
 #[derive(Debug, Clone)]
-enum Value {
+pub(super) enum Value {
     Text(Option<String>),
     Number(Option<u64>),
 }
 
-fn text(value: impl Into<String>) -> Value {
+pub(super) fn text(value: impl Into<String>) -> Value {
     Value::Text(Some(value.into()))
 }
 
-fn number(value: u64) -> Value {
+pub(super) fn number(value: u64) -> Value {
     Value::Number(Some(value))
 }
 
-const NO_TEXT: Value = Value::Text(None);
-const NO_NUMBER: Value = Value::Number(None);
+pub(super) const NO_TEXT: Value = Value::Text(None);
+pub(super) const NO_NUMBER: Value = Value::Number(None);
 
 /// One of the tables as it is at `at`; `None` when there is none of that name.
 ///
@@ -65,6 +70,7 @@ const NO_NUMBER: Value = Value::Number(None);
 /// What the catalog says.
 pub(super) async fn table(
     catalog: &Catalog,
+    jobs: &Jobs,
     name: &str,
     at: At,
 ) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
@@ -88,7 +94,10 @@ pub(super) async fn table(
         ),
         other => match EMPTY.iter().find(|(name, _)| *name == other) {
             Some((_, columns)) => (columns.to_vec(), Vec::new()),
-            None => return Ok(None),
+            None => match super::repositories::table(jobs, other).await? {
+                Some(found) => found,
+                None => return Ok(None),
+            },
         },
     };
     Ok(Some(Arc::new(memory(&columns, &rows)?)))
@@ -115,7 +124,7 @@ fn memory(columns: &[&str], rows: &[Vec<Value>]) -> Result<MemTable, EngineError
     MemTable::try_new(schema, vec![vec![batch]]).map_err(super::errors::engine)
 }
 
-type Table = (Vec<&'static str>, Vec<Vec<Value>>);
+pub(super) type Table = (Vec<&'static str>, Vec<Vec<Value>>);
 
 /// Databases with their tables, all at one revision.
 async fn everything(

@@ -16,6 +16,7 @@ mod operators;
 mod provider;
 mod prune;
 mod reader;
+mod repositories;
 mod rewrite;
 mod rewrite_functions;
 mod yielding;
@@ -49,6 +50,7 @@ use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt};
 use reader::{Footers, SegmentReaders};
 use rewrite::{OwnTable, Rewritten};
+use snapshot::Jobs;
 use sqlparser::ast;
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -74,6 +76,7 @@ pub(crate) struct Limits {
 #[derive(Clone)]
 pub(crate) struct Planner {
     views: Views,
+    jobs: Jobs,
     readers: SegmentReaders,
     base: Arc<SessionState>,
 }
@@ -101,6 +104,7 @@ impl Planner {
     /// Internal, when DataFusion refuses its options.
     pub(crate) fn new(
         views: Views,
+        jobs: Jobs,
         disk: Arc<dyn Disk>,
         spill_dir: &Path,
         limits: &Limits,
@@ -135,7 +139,7 @@ impl Planner {
             .build();
         operators::register(&mut state).map_err(errors::engine)?;
         let readers = SegmentReaders { disk, footers: Arc::new(Footers::default()) };
-        Ok(Self { views, readers, base: Arc::new(state) })
+        Ok(Self { views, jobs, readers, base: Arc::new(state) })
     }
 
     /// Plans a query over one revision.
@@ -174,7 +178,7 @@ impl Planner {
             match schema.as_deref() {
                 Some(rewrite::OWN) => {}
                 Some(information_schema::NAME) => {
-                    let found = information_schema::table(&self.views.catalog, &table, At::Latest).await?;
+                    let found = information_schema::table(&self.views.catalog, &self.jobs, &table, At::Latest).await?;
                     let found = found.ok_or_else(|| EngineError::unknown_table(information_schema::NAME, &table))?;
                     tables.add(information_schema::NAME, &table, found);
                 }

@@ -2,15 +2,19 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "each function is called with its own statements only")]
 
-use super::variables::{Settable, Variables};
-use super::{Session, unknown_variable};
+use super::variables::{Settable, Variables, node_limit};
+use super::{Context, Session, unknown_variable};
 use crate::ddl::{self, QualifiedName};
+use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::jobs;
 use crate::result::Outcome;
 use crate::show;
 use crate::sql::{AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Scope, SetItem, SetValue, Statement};
+use crate::upkeep;
 use env::rt::CancellationToken;
+use snapshot::request::LimitsChange;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 impl Session {
@@ -53,8 +57,9 @@ impl Session {
             | Statement::Backup(_)
             | Statement::Restore(_)
             | Statement::CancelBackup { .. }
-            | Statement::CancelRestore { .. }
-            | Statement::DropSnapshot { .. } => self.detached_job(statement, &stop).await,
+            | Statement::CancelRestore { .. } => self.detached_job(statement, &stop).await,
+            Statement::AlterJob(alter) => self.detached_upkeep(&stop, alter.clone(), upkeep::alter_job).await,
+            Statement::Upkeep(wanted) => self.detached_upkeep(&stop, wanted.clone(), upkeep::execute).await,
             Statement::CreateDatabase { .. }
             | Statement::DropDatabase { .. }
             | Statement::RenameDatabase { .. }
@@ -73,6 +78,20 @@ impl Session {
     async fn detached_job(&self, statement: &Statement, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         let (engine, context, statement) = (self.engine.clone(), self.context(), statement.clone());
         self.engine.gate().run(stop, |_| async move { jobs::execute(&engine, &context, &statement).await }).await
+    }
+
+    /// Runs what must not be cut off in the middle; it gets the token that tells it to stop.
+    async fn detached_upkeep<T, F>(
+        &self,
+        stop: &CancellationToken,
+        wanted: T,
+        work: impl FnOnce(Engine, Context, T, CancellationToken) -> F,
+    ) -> Result<Outcome, EngineError>
+    where
+        F: Future<Output = Result<Outcome, EngineError>> + Send + 'static,
+    {
+        let (engine, context) = (self.engine.clone(), self.context());
+        self.engine.gate().run(stop, |stop| work(engine, context, wanted, stop)).await
     }
 
     async fn detached_ddl(&mut self, statement: &Statement, stop: &CancellationToken) -> Result<Outcome, EngineError> {
@@ -94,7 +113,7 @@ impl Session {
         // All or nothing: what was set before an error is not.
         let mut variables = self.variables.as_ref().clone();
         let mut user_variables = self.user_variables.as_ref().clone();
-        let mut global = Vec::new();
+        let (mut global, mut limits) = (Vec::new(), BTreeMap::new());
         for item in items {
             match item {
                 SetItem::Variable { scope, name, value } => {
@@ -113,7 +132,14 @@ impl Session {
                         SetValue::Default => None,
                         other => Some(self.value(other).await?.unwrap_or_else(|| "NULL".to_owned())),
                     };
-                    if *scope == Scope::Global {
+                    if let Some(limit) = node_limit(name) {
+                        if *scope != Scope::Global {
+                            let text =
+                                format!("Variable '{name}' is a GLOBAL variable and should be set with SET GLOBAL");
+                            return Err(EngineError::new(1229, ErrorKind::Invalid, text));
+                        }
+                        limits.insert(limit.to_owned(), value.unwrap_or_else(|| "0".to_owned()));
+                    } else if *scope == Scope::Global {
                         global.push((name.clone(), value));
                     } else {
                         variables.set(name, value.as_deref());
@@ -143,6 +169,13 @@ impl Session {
                     }
                 }
             }
+        }
+        if !limits.is_empty() {
+            // The jobs know these by shorter names than the client.
+            let change = LimitsChange::parse(&limits).map_err(|failed| {
+                EngineError::invalid(failed.to_string().replace("property \"max_", "variable \"backup_max_"))
+            });
+            self.engine.jobs().keep_node_limits(change?).await?;
         }
         self.engine.set_globals(&global);
         self.variables = Arc::new(variables);

@@ -1,13 +1,18 @@
 //! System variables: what clients ask for and set. Few of them change anything here; they are kept so that what a client
 //! sets it also reads.
 
+use repository::Rates;
+use snapshot::request::{MAX_BYTES, MAX_REQUESTS};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The variables that there are, with their values when nobody has set them.
 const DEFAULTS: &[(&str, &str)] = &[
     ("auto_increment_increment", "1"),
     ("auto_increment_offset", "1"),
     ("autocommit", "1"),
+    ("backup_max_bytes_per_second", "0"),
+    ("backup_max_requests_per_second", "0"),
     ("big_tables", "0"),
     ("bulk_insert_buffer_size", "8388608"),
     ("character_set_client", "utf8mb4"),
@@ -115,6 +120,15 @@ const READ_ONLY: [&str; 13] = [
     "warning_count",
 ];
 
+/// Those that are the node's and not a session's, with the names that the jobs know them by. They outlive the process.
+const OF_NODE: [(&str, &str); 2] =
+    [("backup_max_bytes_per_second", MAX_BYTES), ("backup_max_requests_per_second", MAX_REQUESTS)];
+
+/// What the jobs call a variable of the node; `None` for one of a session.
+pub(crate) fn node_limit(name: &str) -> Option<&'static str> {
+    OF_NODE.iter().find(|(known, _)| *known == name).map(|(_, limit)| *limit)
+}
+
 /// Those that have two names.
 const TWINS: [(&str, &str); 3] = [
     ("transaction_isolation", "tx_isolation"),
@@ -167,6 +181,16 @@ impl Variables {
             match value {
                 Some(value) => drop(self.0.insert(name.to_owned(), canonical(name, value))),
                 None => drop(self.0.remove(name)),
+            }
+        }
+    }
+
+    /// Takes over what holds for the node now.
+    pub(crate) fn follow_node(variables: &mut Arc<Self>, limits: Rates) {
+        for ((name, _), rate) in OF_NODE.iter().zip([limits.bytes_per_second, limits.requests_per_second]) {
+            let value = rate.unwrap_or(0).to_string();
+            if variables.get(name).as_ref() != Some(&value) {
+                Arc::make_mut(variables).0.insert((*name).to_owned(), value);
             }
         }
     }

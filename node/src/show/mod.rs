@@ -12,6 +12,7 @@ use crate::jobs;
 use crate::result::ResultSet;
 use crate::session::Context;
 use crate::sql::{Filter, Show};
+use crate::upkeep;
 use catalog::At;
 use catalog::records::{ColumnRecord, DefaultRecord, KeyModelRecord, LoadState, TableRecord};
 use sqlparser::ast;
@@ -139,6 +140,9 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
         Show::Restore { database, filter } => {
             let database = database_of(context, database.as_ref())?;
             Ok((jobs::last(engine, &database, snapshot::JobKind::Restore).await?, filter.clone()))
+        }
+        Show::Verify { repository, filter } => {
+            Ok((upkeep::verifiers(engine, repository.as_deref()).await?, filter.clone()))
         }
         Show::Snapshot { repository, filter } => whole(jobs::snapshots(engine, repository, filter).await?),
         Show::Variables { filter, .. } => {

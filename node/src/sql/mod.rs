@@ -44,12 +44,12 @@ pub use scan::Unclosed;
 pub use script::{Piece, Pieces, split};
 pub use sensitive::without_secrets;
 pub use statement::{
-    AddPartitions, Aggregate, AlterAction, AlterTable, AssignedValue, Assignment, Backup, BoundValue, CatalogName,
-    Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType, DefaultClause,
-    Delete, Distribution, Explain, ExplainMode, Filter, Insert, InsertSource, IntervalUnit, KeyClause, KeyModel, Kill,
-    ListPartition, NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
-    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore, Scope, SeriesStep, SetItem,
-    SetValue, Show, SnapshotFilter, Statement, Update,
+    AddPartitions, Aggregate, AlterAction, AlterJob, AlterTable, AssignedValue, Assignment, Backup, BoundValue,
+    CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType,
+    DefaultClause, Delete, Distribution, Explain, ExplainMode, Filter, Insert, InsertSource, IntervalUnit, KeyClause,
+    KeyModel, Kill, ListPartition, NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
+    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore, Retention, Scope,
+    SeriesStep, SetItem, SetValue, Show, SnapshotFilter, Statement, Update, Upkeep,
 };
 pub use values::{Cell, ValueRows};
 

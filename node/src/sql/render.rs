@@ -5,10 +5,10 @@ use std::fmt::Display;
 
 use super::names::{quote_name, quote_text};
 use super::statement::{
-    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
+    Aggregate, AlterJob, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
     DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition, NamedObject, ObjectKind, ObjectName,
     ObjectSelection, PartitionBy, PartitionItem, PartitionSelection, PartitionSeries, Properties, RangeBounds,
-    RangePartition, Restore, SeriesStep,
+    RangePartition, Restore, Retention, SeriesStep, Upkeep,
 };
 
 /// Writes items with something between them.
@@ -436,5 +436,83 @@ impl Display for PartitionSelection {
         }
         f.write_str("PARTITION ")?;
         names(f, &self.names)
+    }
+}
+
+/// `KEEP LAST 3`, `KEEP WITHIN '30d'`, `MIN 1`
+fn retention(f: &mut fmt::Formatter<'_>, retention: &Retention, between: &str) -> fmt::Result {
+    let clauses: Vec<String> = [
+        retention.keep_last.map(|last| format!("KEEP LAST {last}")),
+        retention.keep_within.as_ref().map(|within| format!("KEEP WITHIN {}", quote_text(within))),
+        retention.min.map(|min| format!("MIN {min}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    join(f, &clauses, between, |f, clause| f.write_str(clause))
+}
+
+impl Display for Upkeep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.verb())?;
+        let snapshot = |f: &mut fmt::Formatter<'_>, label: &str, repository: &str| {
+            write!(f, " {} ON {}", quote_name(label), quote_name(repository))
+        };
+        let dry = |f: &mut fmt::Formatter<'_>, dry_run: bool| if dry_run { f.write_str(" DRY RUN") } else { Ok(()) };
+        match self {
+            Self::DropSnapshot { label, repository, force } => {
+                snapshot(f, label, repository)?;
+                if *force { f.write_str(" FORCE") } else { Ok(()) }
+            }
+            Self::HoldSnapshot { label, repository, reason } => {
+                snapshot(f, label, repository)?;
+                match reason {
+                    Some(reason) => write!(f, " REASON {}", quote_text(reason)),
+                    None => Ok(()),
+                }
+            }
+            Self::ReleaseSnapshot { label, repository } => snapshot(f, label, repository),
+            Self::SetRetention { repository, retention: kept } => {
+                write!(f, " {} SET RETENTION (", quote_name(repository))?;
+                retention(f, kept, ", ")?;
+                f.write_str(")")
+            }
+            Self::DropRetention { repository } => write!(f, " {} DROP RETENTION", quote_name(repository)),
+            Self::ApplyRetention { repository, retention: kept, dry_run } => {
+                write!(f, " ON {}", quote_name(repository))?;
+                if let Some(kept) = kept {
+                    f.write_str(" ")?;
+                    retention(f, kept, " ")?;
+                }
+                dry(f, *dry_run)
+            }
+            Self::Sweep { repository, dry_run } => {
+                write!(f, " {}", quote_name(repository))?;
+                dry(f, *dry_run)
+            }
+            Self::Verify { repository, label, level, properties } => {
+                write!(f, " {}", quote_name(repository))?;
+                if let Some(label) = label {
+                    write!(f, " SNAPSHOT {}", quote_name(label))?;
+                }
+                if let Some(level) = level {
+                    write!(f, " LEVEL {}", quote_text(level))?;
+                }
+                optional_properties(f, properties)
+            }
+            Self::CancelVerify { repository } => write!(f, " FROM {}", quote_name(repository)),
+        }
+    }
+}
+
+impl Display for AlterJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.restore { "ALTER RESTORE" } else { "ALTER BACKUP" })?;
+        if let Some(database) = &self.database {
+            write!(f, " FROM {}", quote_name(database))?;
+        }
+        f.write_str(" SET (")?;
+        properties(f, &self.properties, " ")?;
+        f.write_str(")")
     }
 }

@@ -5,18 +5,18 @@ use snapshot::JobRecord;
 const WAIT: Duration = Duration::from_mins(1);
 
 /// Waits for the end of the last job of a kind.
-async fn ended(world: &World, database: &str, kind: &str) -> JobRecord {
+pub async fn ended(world: &World, database: &str, kind: &str) -> JobRecord {
     let job = world.engine.last_job(database, kind).await.unwrap().expect("a job");
     world.engine.jobs().wait(job, WAIT).await.unwrap()
 }
 
-async fn finished(world: &World, database: &str, kind: &str) {
+pub async fn finished(world: &World, database: &str, kind: &str) {
     let job = ended(world, database, kind).await;
     assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
 }
 
 /// A client in database `d` with two tables and a repository `r`.
-async fn stocked(world: &World) -> Client {
+pub async fn stocked(world: &World) -> Client {
     let mut client = world.in_database().await;
     client
         .run(
@@ -39,7 +39,7 @@ async fn stocked(world: &World) -> Client {
     client
 }
 
-async fn timestamp(client: &mut Client, label: &str) -> String {
+pub async fn timestamp(client: &mut Client, label: &str) -> String {
     client.rows(&format!("SHOW SNAPSHOT ON r WHERE SNAPSHOT = '{label}'")).await[0][1].clone().unwrap()
 }
 
@@ -81,7 +81,6 @@ async fn repositories_are_made_shown_and_dropped() {
     client.run("DROP REPOSITORY ro").await;
     client.refused("DROP REPOSITORY ro", 1105, "repository 'ro' does not exist").await;
     client.refused("SHOW SNAPSHOT ON ro", 1105, "does not exist").await;
-    client.refused("DROP SNAPSHOT s ON r", 1235, "DROP SNAPSHOT").await;
     world.end().await;
 }
 
@@ -205,7 +204,7 @@ async fn bad_requests_are_refused_before_anything_happens() {
 }
 
 /// An engine whose jobs stop at a point until told to go on.
-async fn stopping_at(
+pub async fn stopping_at(
     point: &'static str,
 ) -> (World, tokio::sync::watch::Sender<bool>, tokio::sync::watch::Receiver<bool>) {
     let (go, wait) = tokio::sync::watch::channel(false);

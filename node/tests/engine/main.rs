@@ -24,6 +24,7 @@ mod power;
 mod queries;
 mod show;
 mod types;
+mod upkeep;
 
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use env::rt::CancellationToken;

@@ -158,13 +158,15 @@ impl<'a> Walk<'a> {
             wanted.push((*id, summary, node, new));
         }
         let source = self.source;
-        let read = wanted.into_iter().map(|(id, summary, node, new)| async move {
-            let root = document::<SnapshotRoot>(source, &summary.root, PageKind::Snapshot).await;
-            (id, summary, node, new, root)
-        });
+        // Owned by the futures: a stream of futures that borrow from its items cannot be part of a spawned task.
+        let roots: Vec<PageRef> = wanted.iter().map(|(_, summary, ..)| summary.root.clone()).collect();
+        let read = roots
+            .into_iter()
+            .map(|page| async move { document::<SnapshotRoot>(source, &page, PageKind::Snapshot).await });
         let mut read = stream::iter(read).buffered(READS);
         let mut tables = Vec::new();
-        while let Some((id, summary, node, new, root)) = read.next().await {
+        for (id, summary, node, new) in wanted {
+            let Some(root) = read.next().await else { break };
             match root? {
                 Err(found) if new => self.unread(*found, node),
                 Err(_) => {}
@@ -350,10 +352,15 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        let unknown: BTreeSet<&str> =
-            files.iter().filter(|of| stock.refer(of.file) == Standing::Ask).map(|of| of.file.object.as_str()).collect();
+        let unknown: BTreeSet<&String> =
+            files.iter().filter(|of| stock.refer(of.file) == Standing::Ask).map(|of| &of.file.object).collect();
         let source = self.source;
-        let asked = unknown.into_iter().map(|object| async move { (object, source.len(object).await) });
+        // As with the roots.
+        let unknown: Vec<String> = unknown.into_iter().cloned().collect();
+        let asked = unknown.into_iter().map(|object| async move {
+            let answer = source.len(&object).await;
+            (object, answer)
+        });
         let mut asked = stream::iter(asked).buffer_unordered(self.in_flight);
         let mut answers = BTreeMap::new();
         while let Some((object, answer)) = asked.next().await {

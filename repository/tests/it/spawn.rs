@@ -50,6 +50,8 @@ fn all(
                 &CancellationToken::new(),
             )
             .await?;
+        let options = repository::verify::Options::default();
+        repository.verify(&options, &no_progress(), &CancellationToken::new()).await?;
         Ok::<(), repository::Error>(())
     });
 }

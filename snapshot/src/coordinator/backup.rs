@@ -231,7 +231,8 @@ fn summary(shared: &Shared, job: &JobRecord) -> Result<SnapshotSummary> {
         bytes_sent: job.counts.bytes_sent,
         root: page_ref(root)?,
         session: session_id(job)?,
-        expires_ms: None,
+        // The same in every attempt: what is committed and what would be are one.
+        expires_ms: job.ttl_ms.map(|ttl_ms| saved_ms.saturating_add(ttl_ms)),
         hold: None,
     })
 }

@@ -6,13 +6,13 @@ use super::{backup, restore};
 use crate::error::{ErrorKind, Result, explain};
 use crate::jobs::Shared;
 use crate::journal::{self, Mirror};
+use crate::maintenance;
 use crate::state::Event;
 use catalog::records::job::{BackupState, JobRecord, JobWork, RestoreState};
 use catalog::records::task::{TaskKind, TaskRecord};
 use catalog::{Stored, keys};
 use env::rt::time::unix_millis;
 use env::rt::{self, CancellationToken};
-use repository::no_progress;
 
 pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     // An agent deletes its tasks as its last word: then nothing of the job runs there and nothing is pinned or staged.
@@ -86,9 +86,10 @@ async fn try_leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
         }
     }
     if sweep && !record.read_only {
-        let plan = repository.sweep_plan(&no_progress()).await?;
-        let swept = repository.sweep(&plan, &no_progress()).await?;
-        tracing::info!(job = %job.id, objects = swept.objects, bytes = swept.bytes, "removed what was left unfinished");
+        maintenance::sweep(shared, &record, &repository).await?;
+    } else if writing {
+        // An upload that was under way elsewhere may still arrive.
+        shared.desks.of(record.id).ring();
     }
     Ok(())
 }

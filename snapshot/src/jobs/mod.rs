@@ -1,11 +1,22 @@
 //! The handle by which the rest of the node submits, follows and cancels jobs.
 
+mod overview;
 mod submit;
+mod upkeep;
+mod verify;
+
+pub use overview::{
+    RepositoryNow, RepositoryOverview, SessionOverview, SessionStanding, SnapshotFacts, SnapshotOverview,
+};
+pub use upkeep::DropRequest;
+pub(crate) use upkeep::kept_node_limits;
+pub use verify::VerifyRequest;
 
 use crate::error::{Error, Result};
 use crate::journal::{self, Mirror, running_name};
 use crate::limits::Limits;
 use crate::live::Live;
+use crate::maintenance::Desks;
 use crate::options::Options;
 use crate::repositories::Repositories;
 use crate::request::LimitsChange;
@@ -40,6 +51,7 @@ pub(crate) struct Shared {
     pub(crate) options: Options,
     pub(crate) limits: Limits,
     pub(crate) live: Live,
+    pub(crate) desks: Desks,
     /// Jobs that an earlier process has begun: what that one had under way when it ended lies about unfinished.
     pub(crate) recovered: Mutex<BTreeSet<JobId>>,
 }
@@ -197,13 +209,16 @@ impl Jobs {
         Ok(progress)
     }
 
-    /// A job that has not ended and uses that repository.
+    /// A job or verifier that has not ended and uses that repository.
     ///
     /// # Errors
     /// What the catalog says.
     pub async fn uses_repository(&self, id: RepositoryId) -> Result<Option<JobId>> {
         let jobs = self.all().await?;
-        Ok(jobs.iter().find(|job| !job.is_done() && job.repository == id).map(|job| job.id))
+        if let Some(job) = jobs.iter().find(|job| !job.is_done() && job.repository == id) {
+            return Ok(Some(job.id));
+        }
+        Ok(self.verifying(id).await?.filter(|job| !job.is_done()).map(|job| job.id))
     }
 
     /// Cancels the running job of that kind. When this returns the job has ended CANCELLED, the target tables of a RESTORE
@@ -274,7 +289,8 @@ impl Jobs {
         self.shared.limits.node().rates()
     }
 
-    /// Sets [`node_limits`](Jobs::node_limits), for what is under way too. It is not kept over a restart.
+    /// Sets [`node_limits`](Jobs::node_limits), for what is under way too. It is not kept over a restart, as it is with
+    /// [`keep_node_limits`](Jobs::keep_node_limits).
     pub fn set_node_limits(&self, rates: Rates) {
         self.shared.limits.node().set(rates);
     }

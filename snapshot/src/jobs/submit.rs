@@ -56,6 +56,7 @@ impl Jobs {
                 created_ms: now_ms,
                 timeout_s: properties.timeout_s,
                 limits: properties.limits,
+                ttl_ms: properties.ttl_ms,
                 objects_text: plan::backup_objects_text(&database.name, &tables, &request.objects),
                 objects: request.objects.clone(),
                 times: JobTimes::default(),
@@ -86,6 +87,9 @@ impl Jobs {
         let mut failed = Error::Internal("no attempt was made".to_owned());
         for _ in 0..ATTEMPTS {
             let repository = self.named_repository(&request.repository).await?;
+            let desk = self.shared.desks.of(repository.id);
+            // From here until the job is on record the snapshot is not dropped.
+            let _kept = desk.drops.read().await;
             let open = self.shared.repositories.open(&repository).await?;
             let Some(summary) = open.snapshot(&request.label, Some(&properties.timestamp)).await? else {
                 return Err(self.unknown_snapshot(&open, &request, properties.timestamp).await);
@@ -128,6 +132,7 @@ impl Jobs {
                 created_ms: now_ms,
                 timeout_s: properties.timeout_s,
                 limits: properties.limits,
+                ttl_ms: None,
                 objects: request.objects.clone(),
                 objects_text: plan::restore_objects_text(&plan::assign(draft, database_id, 0, now_ms)),
                 times: JobTimes::default(),
@@ -165,7 +170,7 @@ impl Jobs {
         Ok(())
     }
 
-    async fn named_repository(&self, name: &str) -> Result<Stored<RepositoryRecord>> {
+    pub(super) async fn named_repository(&self, name: &str) -> Result<Stored<RepositoryRecord>> {
         let found = self.catalog().repository(name, At::Latest).await?;
         found.ok_or_else(|| Error::UnknownRepository(name.to_owned()))
     }

@@ -20,7 +20,8 @@ fn told<T: std::fmt::Debug>(result: Result<T>) -> String {
 
 #[test]
 fn a_backup_without_properties_has_a_day() {
-    assert_eq!(backup(&[]).unwrap(), BackupProperties { timeout_s: 86_400, limits: JobLimits::default() });
+    let expected = BackupProperties { timeout_s: 86_400, limits: JobLimits::default(), ttl_ms: None };
+    assert_eq!(backup(&[]).unwrap(), expected);
 }
 
 #[test]
@@ -43,11 +44,54 @@ fn a_timeout_under_ten_minutes_is_refused() {
 
 #[test]
 fn keys_are_compared_with_their_case_and_unknown_ones_are_listed() {
-    let text = told(backup(&[("TYPE", "full"), ("ttl", "1 DAY")]));
+    let text = told(backup(&[("TYPE", "full"), ("Ttl", "1 DAY")]));
     assert_eq!(
         text,
-        "unknown properties: [TYPE, ttl]; known are: type, timeout, max_bytes_per_second, max_requests_per_second"
+        "unknown properties: [TYPE, Ttl]; known are: type, timeout, ttl, max_bytes_per_second, max_requests_per_second"
     );
+}
+
+#[test]
+fn a_ttl_is_a_time_for_people() {
+    const DAY: u64 = 86_400_000;
+    let ttl = |text: &str| backup(&[("ttl", text)]).unwrap_or_else(|failed| panic!("{text}: {failed}")).ttl_ms;
+    for (text, millis) in [
+        ("7d", 7 * DAY),
+        (" 7 DAY ", 7 * DAY),
+        ("12h", DAY / 2),
+        ("12 HOUR", DAY / 2),
+        ("2 weeks", 14 * DAY),
+        ("1day 12hours", DAY + DAY / 2),
+        ("1H30M", 3_600_000 + 2_630_016_000 * 30),
+        ("90 MINUTES", 5_400_000),
+        ("90m", 5_400_000),
+        ("1M", 2_630_016_000),
+        ("1 MONTH", 2_630_016_000),
+        ("1s", 1_000),
+        ("999 years", 999 * 31_557_600_000),
+    ] {
+        assert_eq!(ttl(text), Some(millis), "{text}");
+    }
+    assert_eq!((ttl(""), ttl("  ")), (None, None));
+}
+
+#[test]
+fn a_ttl_that_is_none_is_refused_by_its_value() {
+    for (text, words) in [
+        ("soon", "\"soon\" is not a time"),
+        ("7", "\"7\" is not a time"),
+        ("-7d", "\"-7d\" is not a time"),
+        ("7 parsecs", "\"7 parsecs\" is not a time"),
+        ("0d", "\"0d\" is less than a second"),
+        ("999ms", "\"999ms\" is less than a second"),
+        ("1003 years", "\"1003 years\" is more than a thousand years"),
+        ("99999999999999999999d", "\"99999999999999999999d\" is not a time"),
+        ("18446744073709551615y", "is not a time"),
+    ] {
+        let text = told(backup(&[("ttl", text)]));
+        assert!(text.starts_with("property \"ttl\": ") && text.contains(words), "{text}");
+        assert!(text.ends_with("write one such as 7d, 12h or 2 weeks"), "{text}");
+    }
 }
 
 #[test]

@@ -29,6 +29,7 @@ fn job(work: JobWork) -> JobRecord {
         created_ms: 1_000,
         timeout_s: 600,
         limits: JobLimits::default(),
+        ttl_ms: None,
         objects: Objects::All,
         objects_text: String::new(),
         times: JobTimes::default(),

@@ -17,6 +17,7 @@ fn job(work: JobWork) -> JobRecord {
         created_ms: 1_000,
         timeout_s: 86_400,
         limits: JobLimits::default(),
+        ttl_ms: None,
         objects: Objects::All,
         objects_text: "[shop.t]".into(),
         times: JobTimes::default(),

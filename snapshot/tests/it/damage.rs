@@ -3,7 +3,7 @@ use env::disk::Disk;
 use snapshot::{JobKind, Objects};
 
 /// Paths of all files of the repository below `dir`.
-fn files(disk: &dyn Disk, dir: &str) -> Vec<String> {
+pub fn files(disk: &dyn Disk, dir: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in disk.list(dir).unwrap() {
         let path = env::disk::join(dir, &entry.name);

@@ -42,6 +42,11 @@ impl Disks {
         Self { node: copy(&self.node), repository: copy(&self.repository) }
     }
 
+    /// Those of another cluster that uses the same repository.
+    pub fn beside(&self) -> Self {
+        Self { node: MemDisk::new(), repository: self.repository.clone() }
+    }
+
     /// What a power cut leaves of both; the old ones are of a machine that is gone.
     pub fn power_cut(&self, seed: u64) -> Self {
         Self { node: self.node.power_cut(seed), repository: self.repository.power_cut(seed) }
@@ -190,6 +195,7 @@ impl World {
             properties: BTreeMap::new(),
             created_ms: 1,
             error: None,
+            retention: None,
         };
         let claim = keys::repository_name("repo");
         self.catalog.change().claim_name(claim, record.id.0).create(&record).commit().await.unwrap();

@@ -1,4 +1,4 @@
-//! ALTER TABLE, ALTER DATABASE and TRUNCATE TABLE.
+//! ALTER and TRUNCATE TABLE.
 
 use sqlparser::tokenizer::Token;
 
@@ -17,8 +17,14 @@ impl Cursor<'_> {
             let new_name = self.new_name(NameKind::Database)?;
             return Ok(Statement::RenameDatabase { name, new_name });
         }
+        if self.eat(&["REPOSITORY"]) {
+            return self.alter_repository();
+        }
+        if self.is("BACKUP") || self.is("RESTORE") {
+            return self.alter_job();
+        }
         if !self.eat(&["TABLE"]) {
-            return Err(self.unsupported_object("ALTER", "DATABASE or TABLE"));
+            return Err(self.unsupported_object("ALTER", "DATABASE, TABLE, REPOSITORY, BACKUP or RESTORE"));
         }
         let table = self.object(NameKind::Table)?;
         let action = self.alter_action()?;

@@ -228,15 +228,18 @@ impl Cursor<'_> {
         Ok(Some(PartitionSelection { temporary, names }))
     }
 
-    /// `CANCEL BACKUP ..`, `CANCEL RESTORE ..`
+    /// `CANCEL BACKUP ..`, `CANCEL RESTORE ..`, `CANCEL VERIFY ..`
     pub(in crate::sql) fn cancel(&mut self) -> Parsed<Statement> {
         self.skip();
+        if self.eat(&["VERIFY"]) {
+            return self.cancel_verify();
+        }
         let backup = match self.eat_one(&["BACKUP", "RESTORE"]) {
             Some(word) => word == "BACKUP",
             None if self.is("LOAD") || self.is("EXPORT") || self.is("ALTER") => {
-                return Err(self.unsupported("only BACKUP and RESTORE can be cancelled"));
+                return Err(self.unsupported("only BACKUP, RESTORE and VERIFY can be cancelled"));
             }
-            None => return Err(self.expected("BACKUP or RESTORE")),
+            None => return Err(self.expected("BACKUP, RESTORE or VERIFY")),
         };
         let mut external_catalog = false;
         let mut database = None;
@@ -251,15 +254,6 @@ impl Cursor<'_> {
         } else {
             Statement::CancelRestore { database, external_catalog }
         })
-    }
-
-    /// `DROP SNAPSHOT label ON r [FORCE]`, after SNAPSHOT.
-    pub(in crate::sql) fn drop_snapshot(&mut self) -> Parsed<Statement> {
-        let label = self.new_name(NameKind::SnapshotLabel)?;
-        self.want(&["ON"])?;
-        let repository = self.name(NameKind::Repository)?;
-        let force = self.eat(&["FORCE"]);
-        Ok(Statement::DropSnapshot { label, repository, force })
     }
 
     /// `[WHERE ..]` of SHOW SNAPSHOT.

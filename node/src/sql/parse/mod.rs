@@ -8,6 +8,7 @@ mod session;
 mod show;
 mod table;
 mod types;
+mod upkeep;
 
 use sqlparser::ast;
 use sqlparser::tokenizer::Token;
@@ -18,9 +19,9 @@ use super::statement::{Explain, ExplainMode, Statement};
 
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
-    "ALTER", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
-    "INSERT", "KILL", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "TRUNCATE", "UPDATE", "USE", "VALUES",
-    "WITH",
+    "ALTER", "APPLY", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
+    "HOLD", "INSERT", "KILL", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP", "TRUNCATE",
+    "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
@@ -48,7 +49,6 @@ const FOREIGN: &[&str] = &[
     "PURGE",
     "RECOVER",
     "REFRESH",
-    "RELEASE",
     "RENAME",
     "REPLACE",
     "RESUME",
@@ -96,6 +96,11 @@ impl Cursor<'_> {
             "BACKUP" => self.backup(),
             "RESTORE" => self.restore(),
             "CANCEL" => self.cancel(),
+            "HOLD" => self.hold_snapshot(),
+            "RELEASE" => self.release_snapshot(),
+            "APPLY" => self.apply_retention(),
+            "SWEEP" => self.sweep_repository(),
+            "VERIFY" => self.verify_repository(),
             "SET" => self.set(),
             "START" | "BEGIN" | "COMMIT" | "ROLLBACK" => self.transaction(),
             "KILL" => self.kill(),

@@ -124,6 +124,13 @@ impl Cursor<'_> {
                 let filter = self.filter()?;
                 Ok(Show::Restore { database, filter })
             }
+            "VERIFY" => {
+                self.skip();
+                let repository =
+                    if self.eat_one(&["FROM", "IN"]).is_some() { Some(self.name(NameKind::Repository)?) } else { None };
+                let filter = self.filter()?;
+                Ok(Show::Verify { repository, filter })
+            }
             "SNAPSHOT" => {
                 self.skip();
                 self.want(&["ON"])?;

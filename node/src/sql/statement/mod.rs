@@ -8,6 +8,7 @@ mod data;
 mod session;
 mod show;
 mod table;
+mod upkeep;
 
 use std::collections::BTreeMap;
 
@@ -25,6 +26,7 @@ pub use table::{
     CreateTableLike, DataType, DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition,
     PartitionBy, PartitionItem, PartitionSeries, RangeBounds, RangePartition, SeriesStep,
 };
+pub use upkeep::{AlterJob, Retention, Upkeep};
 
 /// `PROPERTIES ("key" = "value", ..)`: keys are unique and matched exactly.
 pub type Properties = BTreeMap<String, String>;
@@ -138,15 +140,10 @@ pub enum Statement {
         /// `FOR EXTERNAL CATALOG` was written.
         external_catalog: bool,
     },
-    /// `DROP SNAPSHOT s ON r [FORCE]`
-    DropSnapshot {
-        /// The snapshot's label.
-        label: String,
-        /// The repository.
-        repository: String,
-        /// Also when another cluster made it.
-        force: bool,
-    },
+    /// `ALTER BACKUP ..`, `ALTER RESTORE ..`
+    AlterJob(AlterJob),
+    /// `DROP SNAPSHOT ..`, `HOLD SNAPSHOT ..`, `VERIFY REPOSITORY ..` and the like
+    Upkeep(Upkeep),
 
     /// `SET a = 1, @b = 2, NAMES utf8mb4, ..`, in the order written
     Set(Vec<SetItem>),
@@ -185,7 +182,9 @@ impl Statement {
             Self::Restore(_) => "RESTORE",
             Self::CancelBackup { .. } => "CANCEL BACKUP",
             Self::CancelRestore { .. } => "CANCEL RESTORE",
-            Self::DropSnapshot { .. } => "DROP SNAPSHOT",
+            Self::AlterJob(AlterJob { restore: false, .. }) => "ALTER BACKUP",
+            Self::AlterJob(AlterJob { restore: true, .. }) => "ALTER RESTORE",
+            Self::Upkeep(upkeep) => upkeep.verb(),
             Self::Set(_) => "SET",
             Self::Begin => "BEGIN",
             Self::Commit => "COMMIT",

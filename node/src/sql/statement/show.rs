@@ -92,6 +92,13 @@ pub enum Show {
         /// Which.
         filter: Option<Filter>,
     },
+    /// `SHOW VERIFY [FROM r] [WHERE ..]`
+    Verify {
+        /// The repository; `None` means all.
+        repository: Option<String>,
+        /// Which.
+        filter: Option<Filter>,
+    },
     /// `SHOW SNAPSHOT ON r [WHERE ..]`
     Snapshot {
         /// The repository.

@@ -111,6 +111,88 @@ fn what_repository_statements_mean() {
 }
 
 #[test]
+fn what_upkeep_means() {
+    snapshot!(meanings(&[
+        "HOLD SNAPSHOT s ON r",
+        "hold snapshot s on r reason 'case 7: \"keep\"'",
+        "RELEASE SNAPSHOT `2024-01-01` ON r",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST 7)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP WITHIN '30d')",
+        "alter repository r set retention (min 3, keep within \"2 weeks\", keep last 10)",
+        "ALTER REPOSITORY r DROP RETENTION",
+        "APPLY RETENTION ON r",
+        "APPLY RETENTION ON r DRY RUN",
+        "APPLY RETENTION ON r KEEP LAST 7 KEEP WITHIN '30d' MIN 3 DRY RUN",
+        "APPLY RETENTION ON r MIN 3 KEEP LAST 1",
+        "SWEEP REPOSITORY r",
+        "SWEEP REPOSITORY r DRY RUN",
+        "VERIFY REPOSITORY r",
+        "VERIFY REPOSITORY r SNAPSHOT s",
+        "VERIFY REPOSITORY r LEVEL 'sample=5%'",
+        "VERIFY REPOSITORY r SNAPSHOT s LEVEL 'full' PROPERTIES ('timeout' = '3600')",
+        "SHOW VERIFY",
+        "SHOW VERIFY FROM r",
+        "SHOW VERIFY IN r WHERE State = 'FINISHED'",
+        "CANCEL VERIFY FROM r",
+        "ALTER BACKUP SET ('max_bytes_per_second' = '1000000')",
+        "ALTER BACKUP FROM d SET ('max_bytes_per_second' = '0', 'max_requests_per_second' = '5')",
+        "ALTER RESTORE IN d SET ('max_bytes_per_second' = '1000000')",
+    ]));
+}
+
+#[test]
+fn what_upkeep_refuses() {
+    snapshot!(refusals(&[
+        "HOLD",
+        "HOLD SNAPSHOT s",
+        "HOLD SNAPSHOT 's' ON r",
+        "HOLD SNAPSHOT `a/b` ON r",
+        "HOLD SNAPSHOT s ON r REASON",
+        "HOLD SNAPSHOT s ON r REASON because",
+        "HOLD SNAPSHOT s ON r FORCE",
+        "RELEASE",
+        "RELEASE SAVEPOINT x",
+        "RELEASE SNAPSHOT s ON r FORCE",
+        "ALTER REPOSITORY",
+        "ALTER REPOSITORY r",
+        "ALTER REPOSITORY r SET",
+        "ALTER REPOSITORY r SET RETENTION",
+        "ALTER REPOSITORY r SET RETENTION ()",
+        "ALTER REPOSITORY r SET RETENTION (MIN 3)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST -1)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST 5000000000)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST 7 KEEP WITHIN '30d')",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST 7, KEEP LAST 8)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP WITHIN 30 DAY)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP ALL)",
+        "ALTER REPOSITORY r SET RETENTION (KEEP LAST 7",
+        "APPLY RETENTION",
+        "APPLY RETENTION r",
+        "APPLY RETENTION ON r MIN 3",
+        "APPLY RETENTION ON r KEEP LAST 7, MIN 3",
+        "APPLY RETENTION ON r DRY",
+        "APPLY RETENTION ON r MIN 1 MIN 1 KEEP LAST 1",
+        "SWEEP",
+        "SWEEP REPOSITORY",
+        "SWEEP REPOSITORY r NOW",
+        "VERIFY r",
+        "VERIFY REPOSITORY r LEVEL full",
+        "VERIFY REPOSITORY r LEVEL 'full' SNAPSHOT s",
+        "VERIFY REPOSITORY r SNAPSHOT",
+        "VERYFY REPOSITORY r",
+        "SHOW VERIFY r",
+        "CANCEL VERIFY",
+        "CANCEL VERIFY r",
+        "ALTER BACKUP",
+        "ALTER BACKUP d SET ('a' = 'b')",
+        "ALTER BACKUP FROM d",
+        "ALTER RESTORE FROM d SET ()",
+        "ALTER RESTORE SET (max = 1)",
+    ]));
+}
+
+#[test]
 fn what_backup_means() {
     snapshot!(meanings(&[
         "BACKUP SNAPSHOT l TO r",

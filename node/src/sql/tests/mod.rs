@@ -100,6 +100,7 @@ fn trees(statement: &Statement) -> Vec<ast::Expr> {
             | Show::Columns { filter: f, .. }
             | Show::Backup { filter: f, .. }
             | Show::Restore { filter: f, .. }
+            | Show::Verify { filter: f, .. }
             | Show::Variables { filter: f, .. }
             | Show::Status { filter: f, .. }
             | Show::Collation { filter: f }

@@ -2,10 +2,10 @@ use proptest::prelude::*;
 
 use super::one;
 use crate::sql::{
-    Aggregate, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
+    Aggregate, AlterJob, Backup, BoundValue, CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, DataType,
     DefaultClause, Distribution, IntervalUnit, KeyClause, KeyModel, ListPartition, NamedObject, ObjectKind, ObjectName,
     ObjectSelection, PartitionBy, PartitionItem, PartitionSelection, PartitionSeries, Properties, RangeBounds,
-    RangePartition, Restore, SeriesStep, Statement, parse, quote_name, quote_text,
+    RangePartition, Restore, Retention, SeriesStep, Statement, Upkeep, parse, quote_name, quote_text,
 };
 
 /// Any name that back quotes can hold.
@@ -293,13 +293,54 @@ fn create_repository() -> impl Strategy<Value = CreateRepository> {
     )
 }
 
+fn retention() -> impl Strategy<Value = Retention> {
+    let first = prop_oneof![
+        any::<u32>().prop_map(|last| (Some(last), None)),
+        text().prop_map(|within| (None, Some(within))),
+        (any::<u32>(), text()).prop_map(|(last, within)| (Some(last), Some(within))),
+    ];
+    (first, any::<Option<u32>>()).prop_map(|((keep_last, keep_within), min)| Retention { keep_last, keep_within, min })
+}
+
+fn upkeep() -> impl Strategy<Value = Upkeep> {
+    let of = || (label(), plain_name());
+    prop_oneof![
+        (of(), any::<bool>()).prop_map(|((label, repository), force)| Upkeep::DropSnapshot {
+            label,
+            repository,
+            force
+        }),
+        (of(), prop::option::of(text())).prop_map(|((label, repository), reason)| Upkeep::HoldSnapshot {
+            label,
+            repository,
+            reason
+        }),
+        of().prop_map(|(label, repository)| Upkeep::ReleaseSnapshot { label, repository }),
+        (plain_name(), retention()).prop_map(|(repository, retention)| Upkeep::SetRetention { repository, retention }),
+        plain_name().prop_map(|repository| Upkeep::DropRetention { repository }),
+        (plain_name(), prop::option::of(retention()), any::<bool>())
+            .prop_map(|(repository, retention, dry_run)| { Upkeep::ApplyRetention { repository, retention, dry_run } }),
+        (plain_name(), any::<bool>()).prop_map(|(repository, dry_run)| Upkeep::Sweep { repository, dry_run }),
+        (plain_name(), prop::option::of(label()), prop::option::of(text()), properties())
+            .prop_map(|(repository, label, level, properties)| Upkeep::Verify { repository, label, level, properties }),
+        plain_name().prop_map(|repository| Upkeep::CancelVerify { repository }),
+    ]
+}
+
+fn alter_job() -> impl Strategy<Value = AlterJob> {
+    let properties = prop::collection::btree_map(text(), text(), 1..3);
+    (any::<bool>(), prop::option::of(database_name()), properties)
+        .prop_map(|(restore, database, properties)| AlterJob { restore, database, properties })
+}
+
 /// Words, names and marks in any order: more often nearly a statement than letters in any order are.
 fn word_salad() -> impl Strategy<Value = String> {
     let words = "SELECT FROM WHERE INSERT INTO VALUES t a b 1 'x' \"y\" `z` ( ) , ; = . * - + [ ] CREATE TABLE DATABASE \
         REPOSITORY READ ONLY BACKUP RESTORE SNAPSHOT TO ON PARTITION PROPERTIES AS SHOW SET @@a @b := NAMES KEY PRIMARY INT \
         DECIMAL VARCHAR DEFAULT NULL NOT COMMENT PARTITION BY RANGE LIST VALUES LESS THAN MAXVALUE IN START END EVERY INTERVAL \
         DAY DISTRIBUTED HASH BUCKETS ORDER ALTER ADD DROP RENAME TRUNCATE UPDATE DELETE EXPLAIN CASE WHEN THEN CAST JOIN UNION \
-        ALL EXTERNAL CATALOG WITH LABEL LIKE EXISTS IF FORCE OR AND FILES CANCEL KILL BEGIN COMMIT LIMIT NOW() /* */ /*! -- #"
+        ALL EXTERNAL CATALOG WITH LABEL LIKE EXISTS IF FORCE OR AND FILES CANCEL KILL BEGIN COMMIT LIMIT HOLD RELEASE \
+        REASON RETENTION KEEP LAST WITHIN MIN APPLY SWEEP VERIFY LEVEL DRY RUN 7 NOW() /* */ /*! -- #"
         .split_whitespace()
         .collect::<Vec<_>>();
     prop::collection::vec(prop::sample::select(words), 0..30).prop_map(|words| words.join(" "))
@@ -331,6 +372,16 @@ proptest! {
             Statement::Restore(Box::new(restore.clone())),
             "{}", restore
         );
+    }
+
+    #[test]
+    fn upkeep_parses_back(upkeep in upkeep()) {
+        prop_assert_eq!(one(&upkeep.to_string()), Statement::Upkeep(upkeep.clone()), "{}", upkeep);
+    }
+
+    #[test]
+    fn alter_job_parses_back(alter in alter_job()) {
+        prop_assert_eq!(one(&alter.to_string()), Statement::AlterJob(alter.clone()), "{}", alter);
     }
 
     #[test]
