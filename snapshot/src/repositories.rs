@@ -29,6 +29,12 @@ pub trait Repositories: fmt::Debug + Send + Sync + 'static {
     /// `Denied` when there is no key to seal with, or it cannot be made.
     fn seal(&self, given: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>>;
 
+    /// The store that a record speaks of, whether or not a repository can be opened there.
+    ///
+    /// # Errors
+    /// What is wrong with the properties; `Denied` when their secrets cannot be unsealed; what the storage says.
+    fn store(&self, record: &RepositoryRecord) -> Result<Arc<dyn ObjectStore>>;
+
     /// The repository that a record speaks of.
     ///
     /// # Errors
@@ -88,6 +94,12 @@ impl Repositories for Connections {
         Ok(self.keyring.seal(given)?)
     }
 
+    fn store(&self, record: &RepositoryRecord) -> Result<Arc<dyn ObjectStore>> {
+        let location = Location::parse(&record.location)?;
+        let properties = Properties::parse(&location, &self.keyring.unseal(&record.properties)?)?;
+        self.connect(&location, &properties)
+    }
+
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
         let slot = Slot::clone(self.open.lock().entry(record.id).or_default());
         let mut slot = slot.lock().await;
@@ -97,9 +109,7 @@ impl Repositories for Connections {
             return Ok(opened.repository.clone());
         }
         let location = Location::parse(&record.location)?;
-        let properties = Properties::parse(&location, &self.keyring.unseal(&record.properties)?)?;
-        let store = self.connect(&location, &properties)?;
-        let repository = Repository::open(store).await.map_err(|failed| location.blame(failed))?;
+        let repository = Repository::open(self.store(record)?).await.map_err(|failed| location.blame(failed))?;
         *slot = Some(Opened {
             location: record.location.clone(),
             properties: record.properties.clone(),

@@ -116,6 +116,10 @@ impl Repositories for FaultyRepositories {
         self.inner.seal(given)
     }
 
+    fn store(&self, record: &RepositoryRecord) -> Result<Arc<dyn ObjectStore>> {
+        self.inner.store(record)
+    }
+
     async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
         Trouble::pass(&self.trouble.repository)?;
         self.inner.open(record).await

@@ -13,6 +13,7 @@ use snapshot::{
     BackupRequest, Connections, DropRequest, Error, ErrorKind, JobKind, JobRecord, Judged, Objects, Options,
     Repositories,
 };
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::time::{sleep, timeout};
@@ -384,6 +385,12 @@ struct Away {
 impl Repositories for Away {
     fn connect(&self, location: &Location, properties: &Properties) -> snapshot::Result<Arc<dyn ObjectStore>> {
         self.inner.connect(location, properties)
+    }
+    fn seal(&self, given: &BTreeMap<String, String>) -> snapshot::Result<BTreeMap<String, String>> {
+        self.inner.seal(given)
+    }
+    fn store(&self, record: &RepositoryRecord) -> snapshot::Result<Arc<dyn ObjectStore>> {
+        self.inner.store(record)
     }
     async fn open(&self, record: &RepositoryRecord) -> snapshot::Result<Repository> {
         if self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {

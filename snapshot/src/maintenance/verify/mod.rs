@@ -15,7 +15,6 @@ use env::rt::time::unix_millis;
 use env::rt::{self, CancellationToken, Duration, JoinSet};
 use futures::future::BoxFuture;
 use repository::verify::{Level, Options, Report};
-use repository::{Location, Properties};
 use state::{Duty, Event};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -298,9 +297,7 @@ async fn look(
         Ok(repository) => repository.verify(options, progress, stop).await?,
         // Too damaged to be opened, and no less worth looking at.
         Err(failed) if is_content(&failed) => {
-            let location = Location::parse(&record.location)?;
-            let properties = Properties::parse(&location, &record.properties)?;
-            let store = shared.repositories.connect(&location, &properties)?;
+            let store = shared.repositories.store(record)?;
             repository::verify::verify(store, options, progress, stop).await?
         }
         Err(failed) => return Err(failed),
