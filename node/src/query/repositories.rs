@@ -3,6 +3,7 @@
 use super::information_schema::{NO_NUMBER, NO_TEXT, Table, Value, number, text};
 use crate::error::EngineError;
 use catalog::records::RetentionRecord;
+use env::rt::Duration;
 use snapshot::view::time_text;
 use snapshot::{Jobs, RepositoryOverview, SessionStanding, SnapshotFacts, SnapshotOverview};
 
@@ -35,7 +36,7 @@ fn yes_no(yes: bool) -> Value {
 /// As it is written in ALTER REPOSITORY.
 fn retention_text(retention: RetentionRecord) -> String {
     let RetentionRecord { keep_last, keep_within_ms, min } = retention;
-    let within = keep_within_ms.map(|ms| humantime::format_duration(std::time::Duration::from_millis(ms)));
+    let within = keep_within_ms.map(|ms| humantime::format_duration(Duration::from_millis(ms)));
     let clauses = [
         keep_last.map(|last| format!("KEEP LAST {last}")),
         within.map(|within| format!("KEEP WITHIN '{within}'")),

@@ -166,6 +166,39 @@ RESTORE SNAPSHOT shop.first FROM backups;
 -- ! error 1105
 CANCEL RESTORE FROM shop;
 
+-- Upkeep: hold, retention, verify, sweep, limits, drop.
+HOLD SNAPSHOT first ON backups REASON "case 7";
+-- ! error 1105
+DROP SNAPSHOT first ON backups FORCE;
+-- ! columns Snapshot,Timestamp,Database,Decision,Reason,FreedBytes
+-- ! rows 2
+APPLY RETENTION ON backups KEEP LAST 1 DRY RUN;
+ALTER REPOSITORY backups SET RETENTION (KEEP LAST 5, KEEP WITHIN "30d", MIN 2);
+-- ! rows 0
+APPLY RETENTION ON backups;
+ALTER REPOSITORY backups DROP RETENTION;
+RELEASE SNAPSHOT first ON backups;
+VERIFY REPOSITORY backups SNAPSHOT second LEVEL "full";
+-- ! columns JobId,Repository,Snapshot,Level,State,CreateTime,FinishedTime,Progress,BytesRead,Findings,Verdict,Message
+-- ! rows 1
+SHOW VERIFY FROM backups;
+-- ! error 1105
+ALTER BACKUP FROM shop SET ("max_bytes_per_second" = "100MB");
+SET GLOBAL backup_max_bytes_per_second = 104857600;
+-- ! value 104857600
+SELECT @@global.backup_max_bytes_per_second;
+SET GLOBAL backup_max_bytes_per_second = 0;
+-- ! error 1105
+DROP SNAPSHOT frist ON backups;
+DROP SNAPSHOT first ON backups;
+-- ! rows 1
+SHOW SNAPSHOT ON backups;
+-- ! columns Decision,Objects,FreedBytes,RefusedObjects,KeptObjects,ForeignObjects,Generation
+-- ! rows 1
+SWEEP REPOSITORY backups;
+-- ! value second
+SELECT label FROM information_schema.snapshots WHERE repository = 'backups';
+
 -- Clearing up.
 DROP TABLE events_then;
 DROP TABLE IF EXISTS events_then;

@@ -1,14 +1,14 @@
 //! What is known of repositories and of the snapshots and sessions in them, for people to look at.
 
 use super::Jobs;
-use crate::error::{Error, Result, explain};
+use crate::error::{Result, explain};
 use crate::maintenance::{self, journaled_session};
 use catalog::records::job::JobRecord;
 use catalog::records::{ProofRecord, RepositoryRecord, UpkeepRecord, VerifyRecord};
 use catalog::{At, keys};
 use env::ids::JobId;
 use env::rt::{self, CancellationToken, Duration};
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use repository::{Repository, SessionInfo, SnapshotSummary, SnapshotUsage, Usage};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,24 +90,25 @@ impl Jobs {
     pub async fn repository_overviews(&self) -> Result<Vec<RepositoryOverview>> {
         let mut upkeep: BTreeMap<_, _> =
             self.upkeep().await?.into_iter().map(|upkeep| (upkeep.repository, upkeep)).collect();
-        let overviews = self.repositories().await?.into_iter().map(|record| async {
-            let now = self.ask(&record, async |open| {
-                let snapshots = open.snapshots().await?;
-                Ok(RepositoryNow {
-                    generation: open.generation().await?.0,
-                    snapshots: snapshots.len() as u64,
-                    held: snapshots.iter().filter(|summary| summary.hold.is_some()).count() as u64,
-                    sessions: open.sessions().await?.len() as u64,
-                })
-            });
-            let now = now.await;
-            RepositoryOverview { record, upkeep: None, now }
-        });
-        let mut overviews = join_all(overviews).await;
-        for overview in &mut overviews {
-            overview.upkeep = upkeep.remove(&overview.record.id);
-        }
-        Ok(overviews)
+        let records = self.repositories().await?;
+        let asked = records.iter().map(|record| -> BoxFuture<'_, _> { Box::pin(patient(self.now(record))) });
+        let answers = join_all(asked.collect::<Vec<_>>()).await;
+        let overview = |(record, now): (RepositoryRecord, _)| {
+            let upkeep = upkeep.remove(&record.id);
+            RepositoryOverview { record, upkeep, now }
+        };
+        Ok(records.into_iter().zip(answers).map(overview).collect())
+    }
+
+    async fn now(&self, record: &RepositoryRecord) -> Result<RepositoryNow> {
+        let open = self.open(record).await?;
+        let snapshots = open.snapshots().await?;
+        Ok(RepositoryNow {
+            generation: open.generation().await?.0,
+            snapshots: snapshots.len() as u64,
+            held: snapshots.iter().filter(|summary| summary.hold.is_some()).count() as u64,
+            sessions: open.sessions().await?.len() as u64,
+        })
     }
 
     /// The open sessions of all repositories that answer.
@@ -118,30 +119,32 @@ impl Jobs {
         let jobs = self.catalog().list::<JobRecord>(keys::JOBS, At::Latest).await?;
         let verifiers = self.catalog().list::<VerifyRecord>(keys::VERIFIERS, At::Latest).await?;
         let mut known: BTreeMap<&str, SessionStanding> = BTreeMap::new();
+        let standing = |over: bool, id| if over { SessionStanding::Ending(id) } else { SessionStanding::Running(id) };
         for job in &jobs {
             if let Some(session) = journaled_session(job) {
-                let standing = if job.is_cleaned() { SessionStanding::Ending } else { SessionStanding::Running };
-                known.insert(session, standing(job.id));
+                known.insert(session, standing(job.is_cleaned(), job.id));
             }
         }
         for job in &verifiers {
             if let Some(session) = job.progress.session() {
-                let standing = if job.is_done() { SessionStanding::Ending } else { SessionStanding::Running };
-                known.insert(session, standing(job.id));
+                known.insert(session, standing(job.is_done(), job.id));
             }
         }
         let records = self.repositories().await?;
-        let asked = records.iter().map(|record| async {
-            (record.name.clone(), self.ask(record, async |open| Ok(open.describe_sessions().await?)).await)
-        });
+        let asked = records.iter().map(|record| -> BoxFuture<'_, _> { Box::pin(patient(self.sessions(record))) });
+        let answers = join_all(asked.collect::<Vec<_>>()).await;
         let mut sessions = Vec::new();
-        for (repository, infos) in join_all(asked).await {
-            sessions.extend(infos.into_iter().flatten().map(|info| {
+        for (record, infos) in records.iter().zip(answers) {
+            for info in infos.unwrap_or_default() {
                 let standing = known.get(info.id.to_string().as_str()).copied().unwrap_or(SessionStanding::Foreign);
-                SessionOverview { repository: repository.clone(), info, standing }
-            }));
+                sessions.push(SessionOverview { repository: record.name.clone(), info, standing });
+            }
         }
         Ok(sessions)
+    }
+
+    async fn sessions(&self, record: &RepositoryRecord) -> Result<Vec<SessionInfo>> {
+        Ok(self.open(record).await?.describe_sessions().await?)
     }
 
     /// The snapshots of all repositories, with what they cost. A repository that does not answer has one entry, which
@@ -150,48 +153,44 @@ impl Jobs {
     /// # Errors
     /// What the catalog says.
     pub async fn snapshot_overviews(&self) -> Result<Vec<SnapshotOverview>> {
-        let mut overviews = Vec::new();
         let records = self.repositories().await?;
-        let asked = records.iter().map(|record| async {
-            let snapshots = self.ask(record, async |open| Ok(open.snapshots().await?)).await;
-            let usage = match &snapshots {
-                Ok(snapshots) if !snapshots.is_empty() => self.usage(record).await.map_err(|failed| explain(&failed)),
-                Ok(_) | Err(_) => Err(String::new()),
-            };
-            (record, snapshots, usage)
-        });
-        for (record, snapshots, usage) in join_all(asked).await {
+        let asked = records.iter().map(|record| -> BoxFuture<'_, _> { Box::pin(self.priced(record)) });
+        let answers = join_all(asked.collect::<Vec<_>>()).await;
+        let mut overviews = Vec::new();
+        for (record, (snapshots, usage)) in records.iter().zip(answers) {
             let repository = record.name.clone();
-            let snapshots = match snapshots {
-                Ok(snapshots) => snapshots,
-                Err(why) => {
-                    overviews.push(SnapshotOverview { repository, snapshot: Err(why) });
-                    continue;
+            match snapshots {
+                Ok(snapshots) => {
+                    let proofs = self.proofs(record.id).await?;
+                    let facts = facts(snapshots, &usage, proofs);
+                    overviews.extend(
+                        facts.map(|facts| SnapshotOverview { repository: repository.clone(), snapshot: Ok(facts) }),
+                    );
                 }
-            };
-            let mut proofs = self.proofs(record.id).await?;
-            let costs: Result<BTreeMap<(&str, &str), &SnapshotUsage>, &String> = usage.as_ref().map(|usage| {
-                usage.snapshots.iter().map(|row| ((row.label.as_str(), row.timestamp.as_str()), row)).collect()
-            });
-            for summary in snapshots {
-                let usage = match &costs {
-                    Ok(costs) => costs
-                        .get(&(summary.label.as_str(), summary.timestamp.as_str()))
-                        .map(|row| (*row).clone())
-                        .ok_or_else(|| "it came about a moment ago".to_owned()),
-                    Err(why) => Err((*why).clone()),
-                };
-                let proof = proofs.remove(&(summary.label.clone(), summary.timestamp.clone()));
-                let facts = SnapshotFacts { summary, usage, proof };
-                overviews.push(SnapshotOverview { repository: repository.clone(), snapshot: Ok(facts) });
+                Err(why) => overviews.push(SnapshotOverview { repository, snapshot: Err(why) }),
             }
         }
         Ok(overviews)
     }
 
+    /// The snapshots of a repository, and what they cost.
+    async fn priced(&self, record: &RepositoryRecord) -> (Result<Vec<SnapshotSummary>, String>, Priced) {
+        let snapshots = patient(self.summaries(record)).await;
+        // Where there is nothing, nothing has to be read.
+        let usage = match &snapshots {
+            Ok(snapshots) if !snapshots.is_empty() => self.usage(record).await.map_err(|failed| explain(&failed)),
+            Ok(_) | Err(_) => Err(String::new()),
+        };
+        (snapshots, usage)
+    }
+
+    async fn summaries(&self, record: &RepositoryRecord) -> Result<Vec<SnapshotSummary>> {
+        Ok(self.open(record).await?.snapshots().await?)
+    }
+
     /// What the snapshots of a repository cost, remembered until the repository changes.
     async fn usage(&self, record: &RepositoryRecord) -> Result<Arc<Usage>> {
-        let open = maintenance::open(&self.shared, record, &CancellationToken::new()).await?;
+        let open = self.open(record).await?;
         let desk = self.shared.desks.of(record.id);
         let mut remembered = desk.usage.lock().await;
         let generation = open.generation().await?;
@@ -203,26 +202,45 @@ impl Jobs {
         Ok(usage)
     }
 
+    async fn open(&self, record: &RepositoryRecord) -> Result<Repository> {
+        maintenance::open(&self.shared, record, &CancellationToken::new()).await
+    }
+
     async fn repositories(&self) -> Result<Vec<RepositoryRecord>> {
         let records = self.catalog().list::<RepositoryRecord>(keys::REPOSITORIES, At::Latest).await?;
         let mut records: Vec<RepositoryRecord> = records.into_iter().map(|stored| stored.record).collect();
         records.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(records)
     }
+}
 
-    /// What a repository answers, or why it does not.
-    async fn ask<T>(
-        &self,
-        record: &RepositoryRecord,
-        question: impl AsyncFnOnce(Repository) -> Result<T>,
-    ) -> Result<T, String> {
-        let asked = async {
-            let open = maintenance::open(&self.shared, record, &CancellationToken::new()).await?;
-            question(open).await
-        };
-        match rt::time::timeout(PATIENCE, asked).await {
-            Ok(answer) => answer.map_err(|failed: Error| explain(&failed)),
-            Err(_late) => Err(format!("it has not answered for {} s", PATIENCE.as_secs())),
-        }
+/// What snapshots cost, or why that is not known.
+type Priced = Result<Arc<Usage>, String>;
+
+fn facts(
+    snapshots: Vec<SnapshotSummary>,
+    usage: &Priced,
+    mut proofs: BTreeMap<(String, String), ProofRecord>,
+) -> impl Iterator<Item = SnapshotFacts> + use<> {
+    let mut costs: BTreeMap<(String, String), SnapshotUsage> = BTreeMap::new();
+    if let Ok(usage) = usage {
+        costs.extend(usage.snapshots.iter().map(|row| ((row.label.clone(), row.timestamp.clone()), row.clone())));
+    }
+    let unknown = match usage {
+        Ok(_) => "it came about a moment ago".to_owned(),
+        Err(why) => why.clone(),
+    };
+    snapshots.into_iter().map(move |summary| {
+        let name = (summary.label.clone(), summary.timestamp.clone());
+        let usage = costs.remove(&name).ok_or_else(|| unknown.clone());
+        SnapshotFacts { summary, usage, proof: proofs.remove(&name) }
+    })
+}
+
+/// What a repository answers, or why it does not.
+async fn patient<T>(asked: impl Future<Output = Result<T>>) -> Result<T, String> {
+    match rt::time::timeout(PATIENCE, asked).await {
+        Ok(answer) => answer.map_err(|failed| explain(&failed)),
+        Err(_late) => Err(format!("it has not answered for {} s", PATIENCE.as_secs())),
     }
 }
