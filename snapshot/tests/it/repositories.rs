@@ -18,6 +18,7 @@ fn record(properties: &[(&str, &str)]) -> RepositoryRecord {
         single_writer: false,
         created_ms: 1,
         error: None,
+        retention: None,
     }
 }
 
