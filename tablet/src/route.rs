@@ -129,10 +129,6 @@ impl Router {
     /// # Errors
     /// A route error that names the first row that no partition takes.
     pub fn route(&self, batch: &RecordBatch, random_start: u64) -> Result<Vec<Routed>> {
-        if batch.num_columns() != self.columns {
-            let found = batch.num_columns();
-            return Err(RouteError::layout(format!("rows have {found} columns, the table has {}", self.columns)).into());
-        }
         let partitions = self.partitions(batch)?;
         let buckets = self.buckets_of(batch, &partitions, random_start)?;
         let mut places: BTreeMap<(usize, u32), Vec<u32>> = BTreeMap::new();
@@ -152,21 +148,29 @@ impl Router {
             .collect()
     }
 
-    /// The partition of each row.
-    fn partitions(&self, batch: &RecordBatch) -> Result<Vec<usize>> {
+    /// The partition of each row, by its place in the list that the router was made of; none for a row that no
+    /// partition takes.
+    ///
+    /// # Errors
+    /// `Invalid` for rows that do not have all columns of the table.
+    pub fn places(&self, batch: &RecordBatch) -> Result<Vec<Option<usize>>> {
+        if batch.num_columns() != self.columns {
+            let found = batch.num_columns();
+            return Err(RouteError::layout(format!("rows have {found} columns, the table has {}", self.columns)).into());
+        }
         let rows = batch.num_rows();
         if matches!(self.partitioning, Partitioning::None) {
-            return Ok(vec![0; rows]);
+            return Ok(vec![Some(0); rows]);
         }
-        let columns = columns_of(batch, &self.partition_columns);
-        let keys = encode_columns(&columns, rows)?;
+        let keys = encode_columns(&columns_of(batch, &self.partition_columns), rows)?;
         let mut last = 0;
-        keys.iter()
-            .enumerate()
-            .map(|(row, key)| {
-                self.partition_of(key, &mut last).ok_or_else(|| self.no_partition(&columns, row)).map_err(Into::into)
-            })
-            .collect()
+        Ok(keys.iter().map(|key| self.partition_of(key, &mut last)).collect())
+    }
+
+    /// The partition of each row, if all have one.
+    fn partitions(&self, batch: &RecordBatch) -> Result<Vec<usize>> {
+        let placed = self.places(batch)?.into_iter().enumerate();
+        placed.map(|(row, place)| place.ok_or_else(|| self.no_partition(batch, row).into())).collect()
     }
 
     /// `last` is where the row before was found: rows of one partition often follow each other.
@@ -187,13 +191,13 @@ impl Router {
         }
     }
 
-    fn no_partition(&self, columns: &[ArrayRef], row: usize) -> RouteError {
+    fn no_partition(&self, batch: &RecordBatch, row: usize) -> RouteError {
         let shown = |array: &ArrayRef| match Datum::at(array, row) {
             Ok(text @ (Datum::Text(_) | Datum::Date(_) | Datum::DateTime(_))) => format!("'{text}'"),
             Ok(value) => value.to_string(),
             Err(error) => error.to_string(),
         };
-        let values: Vec<String> = columns.iter().map(shown).collect();
+        let values: Vec<String> = columns_of(batch, &self.partition_columns).iter().map(shown).collect();
         RouteError::NoPartition { row, columns: self.partition_names.clone(), values: values.join(", ") }
     }
 

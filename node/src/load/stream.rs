@@ -4,7 +4,8 @@ use super::csv::Batches;
 use super::{BeginError, CommitError, Load, Loader};
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::stream_load::{CsvFormat, LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
-use arrow::array::RecordBatch;
+use arrow::array::{BooleanArray, RecordBatch};
+use arrow::compute::filter_record_batch;
 use bytes::Bytes;
 use catalog::At;
 use catalog::Stored;
@@ -16,7 +17,7 @@ use futures::stream::BoxStream;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
-use tablet::{Router, RowError, Schema};
+use tablet::{RowError, Schema};
 
 /// The body of a load.
 pub(crate) type Body = BoxStream<'static, io::Result<Bytes>>;
@@ -57,7 +58,11 @@ impl Loader {
             Ok(reading) => reading,
             Err(failed) => return Ok(StreamLoadResult::failed(&request.label, failed.message)),
         };
-        let only = request.partitions.as_deref();
+        let wanted = request.partitions.as_deref().map(|names| named_partitions(&table, names)).transpose();
+        let wanted = match wanted {
+            Ok(wanted) => wanted,
+            Err(failed) => return Ok(StreamLoadResult::failed(&request.label, failed.message)),
+        };
         let mut load = match self.begin(&request.database, &table, Some(&request.label), None).await {
             Ok(load) => load,
             Err(BeginError::LabelUsed { label, finished }) => {
@@ -68,16 +73,9 @@ impl Loader {
             Err(BeginError::Refused(failed)) => return Ok(StreamLoadResult::failed(&request.label, failed.message)),
         };
         let begin_ms = millis(began);
-        let chosen = match only.map(|names| ChosenPartitions::new(&table, names)).transpose() {
-            Ok(chosen) => chosen,
-            Err(failed) => {
-                load.abort(&failed.message).await;
-                return Ok(StreamLoadResult::failed(&request.label, failed.message));
-            }
-        };
         let done = env::select! {
             () = stop.cancelled() => Err(EngineError::interrupted()),
-            read = timeout_at(deadline, read_all(&mut load, &mut reading, chosen.as_ref(), body)) => match read {
+            read = timeout_at(deadline, read_all(&mut load, &mut reading, wanted.as_ref(), body)) => match read {
                 Ok(done) => done,
                 Err(_late) => Err(EngineError::general(
                     ErrorKind::TimedOut,
@@ -182,7 +180,7 @@ fn reading(request: &StreamLoad, table: &TableRecord) -> Result<Reading, EngineE
 async fn read_all(
     load: &mut Load,
     reading: &mut Reading,
-    chosen: Option<&ChosenPartitions>,
+    wanted: Option<&Arc<[bool]>>,
     mut body: Body,
 ) -> Result<(), EngineError> {
     loop {
@@ -208,7 +206,7 @@ async fn read_all(
         reading.read_ms = reading.read_ms.saturating_add(millis(began_reading));
         let began_writing = Instant::now();
         for batch in full.map_err(|wrong| EngineError::invalid(wrong.to_string()))? {
-            take(load, reading, chosen, &batch).await?;
+            take(load, reading, wanted, &batch).await?;
         }
         reading.write_ms = reading.write_ms.saturating_add(millis(began_writing));
         if at_end {
@@ -225,7 +223,7 @@ async fn read_all(
 async fn take(
     load: &mut Load,
     reading: &mut Reading,
-    chosen: Option<&ChosenPartitions>,
+    wanted: Option<&Arc<[bool]>>,
     batch: &RecordBatch,
 ) -> Result<(), EngineError> {
     let batch = batch.project(&reading.fields)?;
@@ -244,29 +242,36 @@ async fn take(
         let RowError { column, problem, .. } = error;
         format!("column '{column}': {problem}")
     }));
-    let mut rows = conformed.rows;
-    if let Some(chosen) = chosen {
-        let (kept, unselected) = chosen.keep(rows).await?;
-        reading.unselected = reading.unselected.saturating_add(unselected);
-        rows = kept;
-    }
+    let rows = keep_placed(load, reading, wanted, conformed.rows).await?;
     reading.loaded = reading.loaded.saturating_add(rows.num_rows() as u64);
-    write_what_fits(load, reading, rows).await
+    load.write(rows).await
 }
 
-/// Writes rows; those that no partition takes are filtered out.
-async fn write_what_fits(load: &mut Load, reading: &mut Reading, mut rows: RecordBatch) -> Result<(), EngineError> {
-    loop {
-        let Some(row) = load.unplaced(&rows).await? else { return load.write(rows).await };
-        let before = rows.slice(0, row);
-        rows = rows.slice(row + 1, rows.num_rows().saturating_sub(row + 1));
-        reading.loaded = reading.loaded.saturating_sub(1);
-        reading.filtered = reading.filtered.saturating_add(1);
-        if reading.told.len() < TOLD_MAX {
-            reading.told.push("a row that no partition takes".to_owned());
-        }
-        load.write(before).await?;
+/// Leaves out the rows that no partition takes, which are filtered, and those of partitions that are not wanted.
+async fn keep_placed(
+    load: &Load,
+    reading: &mut Reading,
+    wanted: Option<&Arc<[bool]>>,
+    rows: RecordBatch,
+) -> Result<RecordBatch, EngineError> {
+    let (router, wanted) = (Arc::clone(load.router()), wanted.cloned());
+    let is_wanted = move |place: usize| wanted.as_deref().is_none_or(|wanted| wanted.get(place).copied() == Some(true));
+    let (kept, nowhere, unselected) = rt::blocking(move || {
+        let places = router.places(&rows)?;
+        let nowhere = places.iter().filter(|place| place.is_none()).count();
+        let keep: Vec<bool> = places.iter().map(|place| place.is_some_and(&is_wanted)).collect();
+        let count = keep.iter().filter(|keep| **keep).count();
+        let unselected = keep.len().saturating_sub(count).saturating_sub(nowhere);
+        let kept = if count == keep.len() { rows } else { filter_record_batch(&rows, &BooleanArray::from(keep))? };
+        Ok::<_, EngineError>((kept, nowhere, unselected))
+    })
+    .await?;
+    reading.filtered = reading.filtered.saturating_add(nowhere as u64);
+    reading.unselected = reading.unselected.saturating_add(unselected as u64);
+    if nowhere > 0 && reading.told.len() < TOLD_MAX {
+        reading.told.push("a row that no partition takes".to_owned());
     }
+    Ok(kept)
 }
 
 /// Without strict mode, text that is no value of its column's type is NULL where the column allows that.
@@ -309,41 +314,10 @@ fn check_ratio(reading: &Reading) -> Result<(), EngineError> {
     )))
 }
 
-/// The partitions that a load was told to load into.
-struct ChosenPartitions {
-    router: Arc<Router>,
-    /// By position in the table.
-    wanted: Vec<bool>,
-}
-
-impl ChosenPartitions {
-    fn new(table: &TableRecord, names: &[String]) -> Result<Self, EngineError> {
-        for name in names {
-            table.partition(name).ok_or_else(|| EngineError::unknown_partition(name, &table.name))?;
-        }
-        let wanted = table.partitions.iter().map(|entry| names.contains(&entry.name)).collect();
-        Ok(Self { router: Arc::new(snapshot::schema::router(table)?), wanted })
+/// Which partitions of a table, by position, have one of these names.
+fn named_partitions(table: &TableRecord, names: &[String]) -> Result<Arc<[bool]>, EngineError> {
+    for name in names {
+        table.partition(name).ok_or_else(|| EngineError::unknown_partition(name, &table.name))?;
     }
-
-    /// The rows of the wanted partitions and of none, and how many belong to others.
-    async fn keep(&self, rows: RecordBatch) -> Result<(RecordBatch, u64), EngineError> {
-        let (router, wanted) = (Arc::clone(&self.router), self.wanted.clone());
-        let schema = rows.schema();
-        rt::blocking(move || {
-            let Ok(parts) = router.route(&rows, 0) else {
-                // Some row fits nowhere: the load finds out which.
-                return Ok((rows, 0));
-            };
-            let before = rows.num_rows();
-            let kept: Vec<RecordBatch> = parts
-                .into_iter()
-                .filter(|part| wanted.get(part.partition).copied().unwrap_or(false))
-                .map(|part| part.rows)
-                .collect();
-            let kept = arrow::compute::concat_batches(&schema, &kept)?;
-            let unselected = before.saturating_sub(kept.num_rows()) as u64;
-            Ok((kept, unselected))
-        })
-        .await
-    }
+    Ok(table.partitions.iter().map(|entry| names.contains(&entry.name)).collect())
 }

@@ -167,20 +167,9 @@ impl Load {
         self.make_room().await
     }
 
-    /// The first row of `rows` that no partition takes, from 0.
-    ///
-    /// # Errors
-    /// What the router says about rows of another shape.
-    pub(crate) async fn unplaced(&self, rows: &RecordBatch) -> Result<Option<usize>, EngineError> {
-        if matches!(self.table.partitioning, catalog::records::Partitioning::None) {
-            return Ok(None);
-        }
-        let (router, rows) = (Arc::clone(&self.router), rows.clone());
-        match rt::blocking(move || router.route(&rows, 0).map(drop)).await {
-            Ok(()) => Ok(None),
-            Err(tablet::Error::Route(tablet::RouteError::NoPartition { row, .. })) => Ok(Some(row)),
-            Err(failed) => Err(failed.into()),
-        }
+    /// What spreads its rows over the partitions.
+    pub(crate) fn router(&self) -> &Arc<Router> {
+        &self.router
     }
 
     /// Deletes rows of a Primary Key table by their keys; `keys` has the key columns.

@@ -115,6 +115,12 @@ async fn stream_loads_choose_columns_and_partitions() {
     assert_eq!(outside.status, StreamLoadStatus::Fail, "{outside:?}");
     let outside = send(&world, StreamLoad { max_filter_ratio: 0.5, ..load("t", "b") }, "1,1\n99,1\n").await;
     assert_eq!((outside.status, outside.loaded_rows), (StreamLoadStatus::Success, 1));
+    // A row that fits nowhere does not open the other partitions to the rows beside it.
+    let beside = StreamLoad { partitions: Some(vec!["b".to_owned()]), max_filter_ratio: 0.9, ..load("t", "c") };
+    let done = send(&world, beside, "2,1\n99,1\n13,1\n98,1\n").await;
+    assert_eq!(done.status, StreamLoadStatus::Success, "{done:?}");
+    assert_eq!((done.loaded_rows, done.filtered_rows, done.unselected_rows), (1, 2, 1));
+    assert_eq!(client.lines("SELECT k FROM t ORDER BY k").await, ["1", "11", "12", "13"]);
     world.end().await;
 }
 
