@@ -14,6 +14,13 @@ use std::sync::Arc;
 /// Rows of one batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
+/// Bytes of fields after which a batch is full, however few its rows are.
+const BATCH_BYTES: usize = 8 << 20;
+
+/// So many bytes of a row that has not ended are looked at again with every piece; a longer one only when it has doubled,
+/// or finding out that it does not end would take time with the square of its length.
+const LOOK_AGAIN_BYTES: usize = 64 << 10;
+
 /// Longest row in bytes: beyond that a separator is missing or wrong.
 const ROW_BYTES_MAX: usize = 128 << 20;
 
@@ -125,11 +132,24 @@ pub(crate) struct Splitter {
     /// Where the next row begins in the buffer.
     at: usize,
     rows: u64,
+    /// The row that has not ended is looked at again when so many bytes of it are there.
+    wanted: usize,
+    /// How often a row was looked at.
+    #[cfg(test)]
+    scans: u32,
 }
 
 impl Splitter {
     pub(crate) fn new(format: CsvFormat) -> Self {
-        Self { format, buffer: Vec::new(), at: 0, rows: 0 }
+        Self {
+            format,
+            buffer: Vec::new(),
+            at: 0,
+            rows: 0,
+            wanted: 0,
+            #[cfg(test)]
+            scans: 0,
+        }
     }
 
     /// Takes more bytes.
@@ -147,12 +167,24 @@ impl Splitter {
     /// [`CsvError::RowTooLong`].
     pub(crate) fn next_row(&mut self, row: &mut Row, at_end: bool) -> Result<bool, CsvError> {
         loop {
+            let held = self.buffer.len().saturating_sub(self.at);
+            if held < self.wanted && !at_end {
+                return Ok(false);
+            }
+            #[cfg(test)]
+            {
+                self.scans += 1;
+            }
             let Some(next) = self.scan(row, at_end) else {
-                if self.buffer.len().saturating_sub(self.at) > ROW_BYTES_MAX {
+                if held > ROW_BYTES_MAX {
                     return Err(CsvError::RowTooLong { row: self.rows.saturating_add(1) });
+                }
+                if held >= LOOK_AGAIN_BYTES {
+                    self.wanted = held.saturating_mul(2).min(ROW_BYTES_MAX + 1);
                 }
                 return Ok(false);
             };
+            self.wanted = 0;
             let blank = self.is_blank(self.at, next);
             self.at = next;
             self.rows = self.rows.saturating_add(1);
@@ -356,6 +388,7 @@ pub(crate) struct Batches {
     schema: SchemaRef,
     builders: Vec<StringBuilder>,
     held: usize,
+    held_bytes: usize,
     row: Row,
     /// Rows read, those left out included.
     pub(crate) total: u64,
@@ -372,6 +405,7 @@ impl Batches {
             schema: Arc::new(Schema::new(fields)),
             builders: names.iter().map(|_| StringBuilder::new()).collect(),
             held: 0,
+            held_bytes: 0,
             row: Row::default(),
             total: 0,
             refused: Refusals::default(),
@@ -393,7 +427,8 @@ impl Batches {
                 continue;
             }
             self.held += 1;
-            if self.held >= BATCH_ROWS {
+            self.held_bytes += row.bytes.len();
+            if self.held >= BATCH_ROWS || self.held_bytes >= BATCH_BYTES {
                 full.push(self.finish()?);
             }
         }
@@ -427,6 +462,7 @@ impl Batches {
 
     fn finish(&mut self) -> Result<RecordBatch, CsvError> {
         self.held = 0;
+        self.held_bytes = 0;
         let columns = self.builders.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), columns).map_err(|failed| CsvError::Columns(failed.to_string()))
     }

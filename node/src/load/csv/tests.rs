@@ -102,3 +102,48 @@ fn many_rows_come_in_batches() {
     assert_eq!(sizes, [8192, 8192, 3616]);
     assert_eq!(batches.total, 20_000);
 }
+
+#[test]
+fn long_rows_make_short_batches() {
+    let row = [b"1,".to_vec(), vec![b'x'; 1 << 20], b"\n".to_vec()].concat();
+    let mut batches = Batches::new(format(), &["a".to_owned(), "b".to_owned()]);
+    let mut rows = 0;
+    for piece in row.repeat(40).chunks(64 << 10) {
+        for batch in batches.feed(piece, false).unwrap() {
+            rows += batch.num_rows();
+            assert!(batch.get_array_memory_size() < BATCH_BYTES * 4, "{} rows", batch.num_rows());
+        }
+    }
+    assert!(rows >= 40 - BATCH_BYTES.div_ceil(1 << 20), "{rows} rows have come");
+    rows += batches.feed(b"", true).unwrap().iter().map(RecordBatch::num_rows).sum::<usize>();
+    assert_eq!(rows, 40);
+}
+
+#[test]
+fn a_row_that_does_not_end_is_not_looked_at_again_for_every_piece() {
+    let quoted = CsvFormat { enclose: Some(b'"'), ..format() };
+    let mut splitter = Splitter::new(quoted);
+    let mut row = Row::default();
+    splitter.push(b"\"");
+    for _ in 0..4096 {
+        splitter.push(&[b'x'; 4 << 10]);
+        assert!(!splitter.next_row(&mut row, false).unwrap());
+    }
+    // 16 times for the first 64 KiB, then each time that it has doubled up to 16 MiB.
+    assert!(splitter.scans < 32, "{} scans", splitter.scans);
+    splitter.push(b"\"\n1\n");
+    assert!(splitter.next_row(&mut row, true).unwrap() && splitter.next_row(&mut row, true).unwrap());
+    assert_eq!(row.texts().collect::<Vec<_>>(), ["1"]);
+}
+
+#[test]
+fn a_row_without_end_is_refused() {
+    let mut splitter = Splitter::new(CsvFormat { row_delimiter: b"|".to_vec(), ..format() });
+    let mut row = Row::default();
+    let piece = vec![b'x'; 8 << 20];
+    let ended = (0..32).find_map(|_| {
+        splitter.push(&piece);
+        splitter.next_row(&mut row, false).err()
+    });
+    assert_eq!(ended, Some(CsvError::RowTooLong { row: 1 }));
+}
