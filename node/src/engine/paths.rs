@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Files that one pattern may stand for at most.
 const FILES_MAX: usize = 10_000;
 
+/// Patterns that one with `{a,b}` in it may stand for at most.
+const ALTERNATIVES_MAX: usize = 1_000;
+
 /// The path of `file:///a/b` or `/a/b`.
 ///
 /// # Errors
@@ -46,19 +49,18 @@ pub(crate) fn expand(pattern: &str) -> Result<Vec<PathBuf>, EngineError> {
         )));
     }
     let mut found = Vec::new();
-    for choice in alternatives(pattern) {
+    for choice in alternatives(pattern)? {
         let mut reached = vec![PathBuf::from("/")];
         for part in choice.split('/').filter(|part| !part.is_empty()) {
             let mut next = Vec::new();
             for dir in &reached {
                 step(dir, part, &mut next)?;
             }
-            if next.len() > FILES_MAX {
-                return Err(EngineError::invalid(format!("'{pattern}' stands for more than {FILES_MAX} files")));
-            }
             reached = next;
+            check_count(pattern, reached.len())?;
         }
         found.extend(reached.into_iter().filter(|path| path.is_file()));
+        check_count(pattern, found.len())?;
     }
     found.sort();
     found.dedup();
@@ -66,6 +68,13 @@ pub(crate) fn expand(pattern: &str) -> Result<Vec<PathBuf>, EngineError> {
         return Err(EngineError::general(ErrorKind::NotFound, format!("no file '{pattern}'")));
     }
     Ok(found)
+}
+
+fn check_count(pattern: &str, count: usize) -> Result<(), EngineError> {
+    if count > FILES_MAX {
+        return Err(EngineError::invalid(format!("'{pattern}' stands for more than {FILES_MAX} files")));
+    }
+    Ok(())
 }
 
 fn step(dir: &Path, part: &str, next: &mut Vec<PathBuf>) -> Result<(), EngineError> {
@@ -122,52 +131,30 @@ fn matches(pattern: &str, name: &str) -> bool {
 }
 
 /// `a{b,c}d` as `abd` and `acd`; braces do not nest.
-fn alternatives(pattern: &str) -> Vec<String> {
-    let Some((before, rest)) = pattern.split_once('{') else { return vec![pattern.to_owned()] };
-    let Some((choices, after)) = rest.split_once('}') else { return vec![pattern.to_owned()] };
-    let tails = alternatives(after);
-    let mut all = Vec::new();
-    for choice in choices.split(',') {
-        for tail in &tails {
-            all.push(format!("{before}{choice}{tail}"));
+///
+/// # Errors
+/// Invalid when that is very many.
+fn alternatives(pattern: &str) -> Result<Vec<String>, EngineError> {
+    let mut all = vec![String::new()];
+    let mut rest = pattern;
+    while let Some((before, after)) = rest.split_once('{')
+        && let Some((choices, behind)) = after.split_once('}')
+    {
+        let choices: Vec<&str> = choices.split(',').collect();
+        if all.len().saturating_mul(choices.len()) > ALTERNATIVES_MAX {
+            return Err(EngineError::invalid(format!(
+                "the braces of a path stand for more than {ALTERNATIVES_MAX} names; use * or several statements"
+            )));
         }
+        let longer =
+            |begun: &String| choices.iter().map(|choice| format!("{begun}{before}{choice}")).collect::<Vec<_>>();
+        all = all.iter().flat_map(longer).collect();
+        rest = behind;
     }
-    all
-}
-
-/// `\t`, `\n`, `\x01` and the like in a separator as the bytes that they stand for.
-pub(crate) fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        bytes.extend_from_slice(before.as_bytes());
-        let mut chars = after.chars();
-        let escaped = match chars.next() {
-            Some('t') => Some(b'\t'),
-            Some('n') => Some(b'\n'),
-            Some('r') => Some(b'\r'),
-            Some('0') => Some(0),
-            Some('\\') => Some(b'\\'),
-            Some('x' | 'X') => {
-                let hex: String = chars.clone().take(2).collect();
-                let byte = if hex.len() == 2 { u8::from_str_radix(&hex, 16).ok() } else { None };
-                if byte.is_some() {
-                    chars.nth(1);
-                }
-                byte
-            }
-            _ => None,
-        };
-        if let Some(byte) = escaped {
-            bytes.push(byte);
-            rest = chars.as_str();
-        } else {
-            bytes.push(b'\\');
-            rest = after;
-        }
+    for begun in &mut all {
+        begun.push_str(rest);
     }
-    bytes.extend_from_slice(rest.as_bytes());
-    bytes
+    Ok(all)
 }
 
 #[cfg(test)]
@@ -191,8 +178,16 @@ mod tests {
 
     #[test]
     fn braces_are_alternatives() {
-        assert_eq!(alternatives("/d/{a,b}.{x,y}"), ["/d/a.x", "/d/a.y", "/d/b.x", "/d/b.y"]);
-        assert_eq!(alternatives("/d/{a"), ["/d/{a"]);
+        assert_eq!(alternatives("/d/{a,b}.{x,y}").unwrap(), ["/d/a.x", "/d/a.y", "/d/b.x", "/d/b.y"]);
+        assert_eq!(alternatives("/d/{a").unwrap(), ["/d/{a"]);
+        assert_eq!(alternatives("/d/{a}{").unwrap(), ["/d/a{"]);
+    }
+
+    #[test]
+    fn braces_take_no_more_memory_nor_stack_than_they_may() {
+        let refused = alternatives(&format!("/{}", "{a,b}".repeat(40))).unwrap_err();
+        assert!(refused.message.contains("more than 1000 names"), "{}", refused.message);
+        assert_eq!(alternatives(&format!("/{}x", "{}".repeat(100_000))).unwrap(), ["/x"]);
     }
 
     #[test]
@@ -202,13 +197,6 @@ mod tests {
         assert!(local("a.csv").unwrap_err().message.contains("no absolute path"));
         assert!(local("s3://b/a.csv").unwrap_err().message.contains("s3://"));
         assert!(local("/a/../b").is_err());
-    }
-
-    #[test]
-    fn separators_are_unescaped() {
-        assert_eq!(unescape("\\t"), b"\t");
-        assert_eq!(unescape("\\x01\\x02|"), b"\x01\x02|");
-        assert_eq!(unescape("\\q\\x0"), b"\\q\\x0");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A stream load's headers: what each means, and which are refused. Pure.
 
+use crate::load::escapes::{hex, unescape};
 use crate::stream_load::{CsvFormat, LoadFormat, StreamLoad};
 use axum::http::HeaderMap;
 use env::rt::Duration;
@@ -132,7 +133,7 @@ fn byte(name: &str, value: &str) -> Result<u8, String> {
     }
 }
 
-/// Bytes as they are; as hexadecimal digits after `\x` or `0x`; or with `\t`, `\n`, `\r`, `\\`, `\0` in them.
+/// Hexadecimal digits after `\x` or `0x`, or bytes as they are, with `\t`, `\n` and the like in them.
 fn separator(name: &str, value: &str) -> Result<Vec<u8>, String> {
     let bytes = match value.strip_prefix("\\x").or_else(|| value.strip_prefix("0x")) {
         Some(digits) => {
@@ -147,35 +148,6 @@ fn separator(name: &str, value: &str) -> Result<Vec<u8>, String> {
         ));
     }
     Ok(bytes)
-}
-
-fn hex(digits: &str) -> Option<Vec<u8>> {
-    if digits.is_empty() || !digits.len().is_multiple_of(2) || !digits.is_ascii() {
-        return None;
-    }
-    let pairs = digits.as_bytes().chunks_exact(2);
-    pairs.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
-}
-
-fn unescape(value: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(value.len());
-    let mut rest = value.bytes().peekable();
-    while let Some(byte) = rest.next() {
-        let replaced = match (byte, rest.peek()) {
-            (b'\\', Some(b't')) => b'\t',
-            (b'\\', Some(b'n')) => b'\n',
-            (b'\\', Some(b'r')) => b'\r',
-            (b'\\', Some(b'0')) => 0,
-            (b'\\', Some(b'\\')) => b'\\',
-            _ => {
-                bytes.push(byte);
-                continue;
-            }
-        };
-        rest.next();
-        bytes.push(replaced);
-    }
-    bytes
 }
 
 fn columns(value: &str) -> Result<Vec<String>, String> {

@@ -10,6 +10,8 @@
 
 mod begin;
 pub(crate) mod csv;
+#[cfg(not(madsim))]
+pub(crate) mod escapes;
 mod expire;
 mod publish;
 mod recover;

@@ -8,6 +8,7 @@
 use crate::engine::paths;
 use crate::error::{EngineError, ErrorKind};
 use crate::load::csv::Batches;
+use crate::load::escapes::unescape;
 use crate::stream_load::CsvFormat;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -81,7 +82,11 @@ pub(super) async fn table(
     let found = env::rt::blocking(move || paths::expand(&pattern));
     let format = properties.get("format").map(|format| format.to_ascii_lowercase());
     match format.as_deref() {
-        Some("csv") => csv_table(properties, found.await?),
+        Some("csv") => {
+            let (format, header) = csv_format(properties)?;
+            let files = found.await?;
+            env::rt::blocking(move || csv_table(format, header, files)).await
+        }
         Some("parquet") => {
             if let Some(key) = properties.keys().find(|key| key.starts_with("csv.")) {
                 return Err(EngineError::invalid(format!("FILES: '{key}' has no meaning for format 'parquet'")));
@@ -105,7 +110,7 @@ fn csv_format(properties: &BTreeMap<String, String>) -> Result<(CsvFormat, bool)
         let boolean = value.parse::<bool>();
         match key.as_str() {
             "csv.column_separator" | "csv.row_delimiter" => {
-                let bytes = paths::unescape(value);
+                let bytes = unescape(value);
                 if bytes.is_empty() || bytes.len() > 50 {
                     return wrong(key, "1 to 50 bytes long", value);
                 }
@@ -116,7 +121,7 @@ fn csv_format(properties: &BTreeMap<String, String>) -> Result<(CsvFormat, bool)
                 }
             }
             "csv.enclose" | "csv.escape" => {
-                let byte = match paths::unescape(value).as_slice() {
+                let byte = match unescape(value).as_slice() {
                     [] => None,
                     [byte] => Some(*byte),
                     _ => return wrong(key, "one byte", value),
@@ -145,11 +150,8 @@ fn csv_format(properties: &BTreeMap<String, String>) -> Result<(CsvFormat, bool)
     Ok((format, header))
 }
 
-fn csv_table(
-    properties: &BTreeMap<String, String>,
-    files: Vec<PathBuf>,
-) -> Result<Arc<dyn TableProvider>, EngineError> {
-    let (mut format, header) = csv_format(properties)?;
+/// Looks into the first file. Blocks.
+fn csv_table(mut format: CsvFormat, header: bool, files: Vec<PathBuf>) -> Result<Arc<dyn TableProvider>, EngineError> {
     let first = files.first().ok_or_else(|| EngineError::internal("no files"))?;
     let names = column_names(first, &format, header)?;
     if header {
