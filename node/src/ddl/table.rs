@@ -45,25 +45,25 @@ impl NewPartitions {
 }
 
 impl Ddl {
-    /// `CREATE TABLE` in a database. Whether it was made: false when it was there and that is fine.
+    /// `CREATE TABLE` in a database. The table that was made; none when it was there and that is fine.
     pub(crate) async fn create_table(
         &self,
         name: &QualifiedName,
         statement: &CreateTable,
-    ) -> Result<bool, EngineError> {
+    ) -> Result<Option<TableId>, EngineError> {
         names::table(&name.name)?;
         let spec = spec::check(statement)?;
         let database = self.database(&name.database).await?;
         if self.catalog.table(database.id, &name.name, At::Latest).await?.is_some() {
-            return if statement.if_not_exists { Ok(false) } else { Err(EngineError::table_exists(&name.name)) };
+            return if statement.if_not_exists { Ok(None) } else { Err(EngineError::table_exists(&name.name)) };
         }
         let (columns, table) = (Arc::new(spec.schema.clone()), TableId(self.catalog.allocate(1).await?));
         let new = self.make_partitions(table, &columns, &spec.partitions, spec.buckets).await?;
         match self.register(&database, name, table, &spec, &new, statement.if_not_exists).await {
-            Ok(true) => Ok(true),
+            Ok(true) => Ok(Some(table)),
             Ok(false) => {
                 self.forget_tablets(&new.tablets()).await;
-                Ok(false)
+                Ok(None)
             }
             Err((failed, certain)) => {
                 if certain {
@@ -194,6 +194,12 @@ impl Ddl {
         Ok(new)
     }
 
+    /// Drops the table that a statement made and could not fill, unless it has another name by now or is gone.
+    #[cfg(not(madsim))]
+    pub(crate) async fn drop_made(&self, name: &QualifiedName, table: TableId) -> Result<(), EngineError> {
+        self.drop_if(name, true, true, |found| found.id == table).await
+    }
+
     /// `DROP TABLE`
     pub(crate) async fn drop_table(
         &self,
@@ -201,11 +207,24 @@ impl Ddl {
         if_exists: bool,
         force: bool,
     ) -> Result<(), EngineError> {
+        self.drop_if(name, if_exists, force, |_| true).await
+    }
+
+    /// Drops the table of that name if it is one that is `meant`; else it counts as not being there.
+    async fn drop_if(
+        &self,
+        name: &QualifiedName,
+        if_exists: bool,
+        force: bool,
+        meant: impl Fn(&TableRecord) -> bool,
+    ) -> Result<(), EngineError> {
         for _ in 0..ATTEMPTS {
             let at = self.catalog.pin(At::Latest).await?;
             let database = self.catalog.database(&name.database, at).await?;
             let database = database.ok_or_else(|| EngineError::unknown_database(&name.database))?;
-            let Some(table) = self.catalog.table(database.id, &name.name, at).await? else {
+            let Some(table) =
+                self.catalog.table(database.id, &name.name, at).await?.filter(|table| meant(&table.record))
+            else {
                 return if if_exists {
                     Ok(())
                 } else {

@@ -117,9 +117,7 @@ async fn run_create_as(
     let planned = engine.planner().plan(context, &query).await?;
     let table = ddl::table_from_query(create, planned.shown())?;
     drop(planned);
-    if !engine.ddl().create_table(&name, &table).await? {
-        return Ok(Outcome::ok());
-    }
+    let Some(made) = engine.ddl().create_table(&name, &table).await? else { return Ok(Outcome::ok()) };
     let insert = Insert {
         table: ObjectName { database: Some(name.database.clone()), name: name.name.clone() },
         partitions: None,
@@ -132,7 +130,7 @@ async fn run_create_as(
         Ok(done) => Ok(done),
         Err(failed) => {
             // The statement makes a table with rows or nothing.
-            if let Err(left) = engine.ddl().drop_table(&name, true, true).await {
+            if let Err(left) = engine.ddl().drop_made(&name, made).await {
                 tracing::warn!(table = %name.name, error = %left, "the table of a failed CREATE TABLE AS is left, empty");
             }
             Err(failed)
