@@ -9,8 +9,10 @@ use arrow::datatypes::{Field, Schema as ArrowSchema};
 use std::sync::Arc;
 use tablet::{Column, ColumnType, Datum, DefaultValue, RowError, Schema, ValueError};
 
-/// Rows that are made into columns at a time.
+/// Rows that are made into columns at a time,
 const BATCH_ROWS: usize = 8192;
+/// or fewer, when they have so many bytes of text.
+const BATCH_BYTES: usize = 8 << 20;
 
 /// The values in `rows` that are not literals, in the order in which [`insert`] wants their results.
 pub(crate) fn expressions(rows: &ValueRows) -> Vec<&str> {
@@ -36,12 +38,23 @@ pub(crate) async fn insert(
     let mut results = results.iter();
     let mut begin = 0;
     while begin < rows.len() {
-        let end = rows.len().min(begin + BATCH_ROWS);
+        let end = end_of_batch(rows, begin);
         let batch = batch(load.schema(), columns, rows, begin..end, &mut results, now_ms)?;
         load.insert(columns, batch).await?;
         begin = end;
     }
     Ok(())
+}
+
+/// The row behind those that are made into columns together.
+fn end_of_batch(rows: &ValueRows, begin: usize) -> usize {
+    let mut bytes = 0;
+    let last = rows.len().min(begin + BATCH_ROWS);
+    let full = (begin..last).find(|row| {
+        bytes += rows.text_bytes(*row);
+        bytes >= BATCH_BYTES
+    });
+    full.map_or(last, |row| row + 1)
 }
 
 fn batch<'a>(
@@ -128,5 +141,21 @@ pub(crate) fn default(target: &Column, now_ms: u64) -> Result<Datum, ValueError>
         Some(DefaultValue::CurrentTimestamp) => {
             Ok(Datum::DateTime(i64::try_from(now_ms).unwrap_or(i64::MAX / 1000).saturating_mul(1000)))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sql::{InsertSource, Statement};
+
+    #[test]
+    fn long_values_make_short_batches() {
+        let text = "x".repeat(3 << 20);
+        let values: Vec<String> = (0..7).map(|row| format!("({row}, '{text}')")).collect();
+        let parsed = crate::sql::parse(&format!("INSERT INTO t VALUES {}", values.join(", "))).unwrap();
+        let [Statement::Insert(insert)] = parsed.as_slice() else { panic!("{parsed:?}") };
+        let InsertSource::Values(rows) = &insert.source else { panic!("{insert:?}") };
+        assert_eq!([0, 3, 6].map(|begin| end_of_batch(rows, begin)), [3, 6, 7]);
     }
 }

@@ -101,6 +101,12 @@ impl ValueRows {
         self.cells.get(index).map(|span| self.decode(*span))
     }
 
+    /// Bytes of text that a row's values were written with; none beyond the last row.
+    pub(crate) fn text_bytes(&self, row: usize) -> usize {
+        let cells = row.checked_mul(self.width).and_then(|first| self.cells.get(first..first.checked_add(self.width)?));
+        cells.into_iter().flatten().map(|span| usize::try_from(span.len).unwrap_or(usize::MAX)).sum()
+    }
+
     /// One column's values from the first row to the last; empty beyond the last column.
     pub fn column(&self, column: usize) -> impl Iterator<Item = Cell<'_>> {
         let cells = if column < self.width { self.cells.get(column..).unwrap_or_default() } else { &[] };
