@@ -1,11 +1,19 @@
-//! The stock clients: the `mariadb` command line client and PyMySQL, against a server that this starts and ends.
+//! The stock clients: the `mariadb` command line client, PyMySQL, MySQL Connector/Python and SQLAlchemy, against a server
+//! that this starts and ends.
 
 use crate::run::{cargo, must, root};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// A private place for the Python client, so that nothing on the machine changes.
+/// What a client of Python is called on PyPI, and in Python.
+const PYTHON_CLIENTS: [(&str, &str); 3] = [
+    ("PyMySQL==1.2.4", "pymysql"),
+    ("mysql-connector-python==26.10.0", "mysql.connector"),
+    ("SQLAlchemy==2.1.9", "sqlalchemy"),
+];
+
+/// A private place for the Python clients, so that nothing on the machine changes.
 fn environment() -> PathBuf {
     root().join("target").join("clients")
 }
@@ -22,11 +30,11 @@ fn client() -> Option<&'static str> {
     ["mariadb", "mysql"].into_iter().find(|name| works(Command::new(name).arg("--version")))
 }
 
-fn has_pymysql(python: &Path) -> bool {
-    works(Command::new(python).args(["-c", "import pymysql"]))
+fn has(python: &Path, module: &str) -> bool {
+    works(Command::new(python).args(["-c", &format!("import {module}")]))
 }
 
-/// Installs what is absent: the client from Debian's packages (as root), PyMySQL into `target/clients`.
+/// Installs what is absent: the client from Debian's packages (as root), those of Python into `target/clients`.
 pub(crate) fn install() -> Result<()> {
     if client().is_none() {
         must(Command::new("apt-get").args(["update", "--quiet"]))?;
@@ -36,9 +44,13 @@ pub(crate) fn install() -> Result<()> {
                 .env("DEBIAN_FRONTEND", "noninteractive"),
         )?;
     }
-    if !has_pymysql(&python()) {
-        must(Command::new("python3").args(["-m", "venv"]).arg(environment()))?;
-        must(Command::new(python()).args(["-m", "pip", "install", "--quiet", "PyMySQL==1.2.4"]))?;
+    let absent: Vec<&str> =
+        PYTHON_CLIENTS.iter().filter(|(_, module)| !has(&python(), module)).map(|(package, _)| *package).collect();
+    if !absent.is_empty() {
+        if !works(Command::new(python()).arg("--version")) {
+            must(Command::new("python3").args(["-m", "venv"]).arg(environment()))?;
+        }
+        must(Command::new(python()).args(["-m", "pip", "install", "--quiet"]).args(absent))?;
     }
     Ok(())
 }
@@ -51,7 +63,7 @@ pub(crate) fn test() -> Result<()> {
         );
         return Ok(());
     };
-    if !has_pymysql(&python()) {
+    if !has(&python(), "pymysql") {
         eprintln!("\nSKIPPED: the tests with stock clients; there is no PyMySQL here: `cargo xtask clients install`");
         return Ok(());
     }

@@ -15,7 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
   test             lint, test unit, sim, test clients and test servers: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
-  test clients     the stock mariadb client and PyMySQL against a server (skipped, with a word, where they are absent)
+  test clients     stock clients (mariadb, PyMySQL, Connector/Python, SQLAlchemy) against a server; those absent are skipped, with a word
   test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
                    that share a repository for 20 seconds, or for a minute with --long
   lint             formatting, clippy (what is denied fails), rules about the dependency graph

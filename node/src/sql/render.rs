@@ -100,11 +100,12 @@ impl Display for CreateTable {
 impl Display for ColumnDef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&quote_name(&self.name))?;
+        // Types in lower case, as StarRocks and MySQL show them: tools that read a table's definition look for that.
         if let DataType::Varbinary(length) = self.data_type {
             // With its length also where that is the longest, as users write it.
-            write!(f, " VARBINARY({length})")?;
+            write!(f, " varbinary({length})")?;
         } else {
-            write!(f, " {}", self.data_type)?;
+            write!(f, " {}", self.data_type.to_string().to_lowercase())?;
         }
         if self.key {
             f.write_str(" KEY")?;

@@ -1,4 +1,4 @@
-"""Drivers of Python programs: PyMySQL, and MySQL's own connector when it is there."""
+"""PyMySQL, and what all drivers of Python programs share."""
 
 import datetime
 import decimal
@@ -190,32 +190,3 @@ def kill(server) -> None:
 def list_of(cursor) -> list:
     cursor.execute("SHOW PROCESSLIST")
     return [(int(row[0]), *row[1:]) for row in cursor.fetchall()]
-
-
-def connector_checks(server) -> None:
-    """MySQL's own connector: server-side prepared statements, and the newer method of login."""
-    import mysql.connector
-
-    for plugin in ("mysql_native_password", "caching_sha2_password"):
-        connection = mysql.connector.connect(
-            host="127.0.0.1", port=server.mysql_port, user="root", use_pure=True, auth_plugin=plugin, ssl_disabled=True
-        )
-        cursor = connection.cursor()
-        cursor.execute("SELECT 1 + 1, 'é'")
-        assert cursor.fetchall() == [(2, "é")]
-        cursor.close()
-        prepared = connection.cursor(prepared=True)
-        values = (7, "it's \\ ?", 2.5, None, datetime.date(2026, 2, 28), decimal.Decimal("1.50"))
-        for _ in range(2):
-            prepared.execute("SELECT ? + 1, ?, ? * 2, ?, ?, ?", values)
-            row = prepared.fetchall()[0]
-            assert row[0] == 8 and as_text(row[1]) == "it's \\ ?" and row[2] == 5.0 and row[3] is None, row
-            assert as_text(row[4]) == "2026-02-28" and as_text(row[5]) == "1.50", row
-        prepared.close()
-        connection.reset_session()
-        try:
-            connection.cmd_change_user(username="nobody", password="zzz")
-            raise AssertionError("an unknown user was let in")
-        except mysql.connector.Error as error:
-            assert error.errno == 1045, error
-        connection.close()

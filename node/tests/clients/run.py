@@ -107,9 +107,18 @@ def with_pymysql(server) -> list[str]:
 
 
 def with_connector(server) -> list[str]:
-    import drivers
+    import connector
 
-    return tried(drivers.connector_checks, server)
+    runner = connector.Connector(server)
+    failures = all_statements(runner, server)
+    runner.close()
+    return failures + tried(connector.checks, server)
+
+
+def with_sqlalchemy(server) -> list[str]:
+    import alchemy
+
+    return [failure for driver in ("pymysql", "mysqlconnector") for failure in tried(alchemy.checks, server, driver)]
 
 
 def main() -> int:
@@ -123,16 +132,15 @@ def main() -> int:
     parts = [
         (f"{args.client} client", client, lambda server: with_stock_client(client, server)),
         ("PyMySQL", has("pymysql"), with_pymysql),
-        # It shares helpers with PyMySQL's part.
+        # These share helpers with PyMySQL's part.
         ("MySQL Connector/Python", has("pymysql") and has("mysql.connector"), with_connector),
+        ("SQLAlchemy", has("pymysql") and has("mysql.connector") and has("sqlalchemy"), with_sqlalchemy),
     ]
-    optional = {"MySQL Connector/Python"}
     failed = False
     for name, there, part in parts:
         if not there:
-            missing = args.require and name not in optional
-            print(f"{'FAILED' if missing else 'skipped'}: {name} is not installed")
-            failed |= missing
+            print(f"{'FAILED' if args.require else 'skipped'}: {name} is not installed")
+            failed |= args.require
             continue
         began = time.monotonic()
         try:
