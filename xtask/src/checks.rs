@@ -11,7 +11,8 @@ const BELOW_NODE: [&str; 5] =
 
 pub(crate) fn lint() -> Result<()> {
     must(&mut cargo(["fmt", "--all", "--check"]))?;
-    must(&mut cargo(["clippy", "--workspace", "--all-targets"]))?;
+    must(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
+    must(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
     dependencies()?;
     runtime_names()
 }

@@ -18,7 +18,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test clients     stock clients (mariadb, PyMySQL, Connector/Python, SQLAlchemy) against a server; those absent are skipped, with a word
   test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
                    that share a repository for 20 seconds, or for a minute with --long
-  lint             formatting, clippy (what is denied fails), rules about the dependency graph
+  lint             formatting, clippy and rustdoc without a warning, rules about the dependency graph
   sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
   bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
   clients install  install the stock clients that `test clients` uses (Debian packages and PyPI)
