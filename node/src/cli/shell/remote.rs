@@ -31,6 +31,14 @@ fn cell(value: Value) -> Option<String> {
     }
 }
 
+/// The server's error as MySQL's own client shows it; the driver would tell it twice.
+fn told(error: mysql_async::Error) -> anyhow::Error {
+    if let mysql_async::Error::Server(error) = &error {
+        return anyhow::anyhow!("ERROR {} ({}): {}", error.code, error.state, error.message);
+    }
+    error.into()
+}
+
 impl Server {
     pub(super) async fn open(address: &str, user: &str, password: Option<String>) -> Result<Self> {
         let Some((host, port)) = address.rsplit_once(':') else { bail!("--server takes HOST:PORT, not {address:?}") };
@@ -46,7 +54,7 @@ impl Server {
     }
 
     pub(super) async fn run(&mut self, statement: &str, sink: &mut dyn Sink) -> Result<Finished> {
-        let mut result = self.connection.query_iter(statement).await?;
+        let mut result = self.connection.query_iter(statement).await.map_err(told)?;
         let columns = result.columns();
         let has_rows = columns.as_ref().is_some_and(|columns| !columns.is_empty());
         if let (true, Some(columns)) = (has_rows, columns) {
@@ -58,14 +66,14 @@ impl Server {
                 })
                 .collect();
             sink.columns(described)?;
-            while let Some(row) = result.next().await? {
+            while let Some(row) = result.next().await.map_err(told)? {
                 let cells: Vec<Option<String>> = row.unwrap().into_iter().map(cell).collect();
                 sink.row(&cells)?;
             }
         }
         let finished =
             Finished { affected: (!has_rows).then(|| result.affected_rows()), info: result.info().into_owned() };
-        result.drop_result().await?;
+        result.drop_result().await.map_err(told)?;
         Ok(finished)
     }
 
