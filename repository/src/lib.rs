@@ -57,6 +57,7 @@ mod fold;
 #[doc(hidden)]
 pub mod fuzzing;
 mod index;
+mod inspect;
 mod limit;
 mod listing;
 mod local;
@@ -83,6 +84,7 @@ mod writer;
 pub use checksum::CHUNK_BYTES;
 pub use error::{Corruption, Error, ErrorKind, Result, Source};
 pub use fold::{LABEL_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, SESSIONS_MAX};
+pub use inspect::{LogEntry, StoredKind, StoredObject};
 pub use limit::{Limiter, Rates, Traffic};
 pub use local::{LocalStore, local};
 pub use location::Location;

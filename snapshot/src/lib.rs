@@ -28,6 +28,7 @@
 //! ```
 
 pub mod error;
+pub mod export;
 pub mod plan;
 pub mod request;
 pub mod schema;
@@ -49,6 +50,7 @@ mod service;
 
 pub use catalog::records::job::{JobKind, JobLimits, JobRecord, ObjectSpec, Objects};
 pub use error::{Error, ErrorKind, Result};
+pub use export::{ExportEvent, ExportOptions, ExportRequest, ExportTarget, Exported, ExportedTable, export};
 pub use jobs::{
     DropRequest, Jobs, RepositoryNow, RepositoryOverview, SessionOverview, SessionStanding, SnapshotFacts,
     SnapshotOverview, VerifyRequest,

@@ -6,10 +6,11 @@
 use crate::error::{Error, Result};
 use crate::schema::Schema;
 use crate::segment::{SEGMENT_ROWS_MAX, SegmentMeta};
-use crate::store::deletes::DeleteVector;
+use crate::store::deletes::{self, DeleteVector};
 use crate::store::state::{Rowset, State};
 use crate::view::SegmentId;
 use env::ids::{TabletId, Version};
+use roaring::RoaringBitmap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -97,6 +98,36 @@ pub struct ImageDeletes {
     pub len_bytes: u64,
     /// CRC-32 of the file.
     pub crc32: u32,
+}
+
+/// One segment of an image and the files that it consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImagePart<'a> {
+    /// Name of the segment's file.
+    pub name: String,
+    /// What is known about it.
+    pub segment: &'a ImageSegment,
+    /// Name of the file with its delete vector, if the version hides rows of it.
+    pub deletes: Option<String>,
+}
+
+impl ImageDeletes {
+    /// The hidden rows, from the bytes of the file; `name` names it in errors.
+    ///
+    /// # Errors
+    /// `Corrupt` when they are not the bytes that the image speaks of, `Unsupported` for another format.
+    pub fn open(&self, name: &str, bytes: &[u8]) -> Result<Arc<RoaringBitmap>> {
+        let (len_bytes, crc32) = (bytes.len() as u64, crc32fast::hash(bytes));
+        if (len_bytes, crc32) != (self.len_bytes, self.crc32) {
+            let expected = format!("{} bytes with CRC-32 {:08x}", self.len_bytes, self.crc32);
+            return Err(Error::corrupt(name, expected, format!("{len_bytes} bytes with CRC-32 {crc32:08x}")));
+        }
+        let rows = deletes::decode(name, bytes)?;
+        if rows.len() != self.rows {
+            return Err(Error::corrupt(name, format!("{} hidden rows", self.rows), format!("{}", rows.len())));
+        }
+        Ok(Arc::new(rows))
+    }
 }
 
 /// What the name of an image's file says.
@@ -197,6 +228,15 @@ impl TabletImageMeta {
             Arc::new(Rowset { id: rowset.id, uid: rowset.uid.clone(), segments })
         };
         self.rowsets.iter().map(convert).collect()
+    }
+
+    /// The segments, in the order in which they were added, with the names of their files.
+    pub fn parts(&self) -> impl Iterator<Item = ImagePart<'_>> {
+        self.segments().map(|(id, segment)| ImagePart {
+            name: segment_name(id),
+            segment,
+            deletes: segment.deletes.as_ref().map(|deletes| deletes_name(id, deletes.version)),
+        })
     }
 
     /// The segments with their ids, with the delete vector that each should have.

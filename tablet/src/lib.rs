@@ -25,14 +25,16 @@ pub use batch::{Conformed, RowError, conform, conform_rows};
 pub use datum::{Datum, ValueError};
 pub use error::{Error, ErrorKind, Result};
 pub use fingerprint::Fingerprint;
-pub use image::{IMAGE_FORMAT, ImageDeletes, ImageFile, ImageRowset, ImageSegment, TabletImage, TabletImageMeta};
+pub use image::{
+    IMAGE_FORMAT, ImageDeletes, ImageFile, ImagePart, ImageRowset, ImageSegment, TabletImage, TabletImageMeta,
+};
 pub use keys::{Keys, encode_keys};
 pub use route::{Bounds, RouteError, Routed, Router};
 pub use schema::{COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
 pub use segment::{
     CompareOp, Compression, Merge, Merged, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX, SORTED_BATCH_ROWS,
     ScanBatch, ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan, SegmentWriter,
-    merge, row_selection, sort_batches,
+    is_plain, merge, plain_schema, row_selection, sort_batches, write_plain,
 };
 pub use store::{
     Compaction, CompactionOptions, CompactionReason, DoomedFile, Mutation, NewTablet, Prepared, ReclaimPlan, Reclaimed,

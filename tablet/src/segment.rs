@@ -15,6 +15,7 @@
 //! cannot take the process down.
 
 mod merge;
+mod plain;
 mod positions;
 mod prune;
 mod reader;
@@ -24,6 +25,7 @@ mod tests;
 mod writer;
 
 pub use merge::{Merge, Merged, Origin, merge};
+pub use plain::{is_plain, plain_schema, write_plain};
 pub use positions::row_selection;
 pub use prune::{CompareOp, Predicate};
 pub use reader::{ScanBatch, ScanOptions, SegmentReader, SegmentScan};

@@ -15,13 +15,14 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
   test             lint, test unit, sim, test clients and test servers: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
-  test clients     stock clients (mariadb, PyMySQL, Connector/Python, SQLAlchemy) against a server; those absent are skipped, with a word
+  test clients     stock clients (mariadb, PyMySQL, Connector/Python, SQLAlchemy) against a server, DuckDB and pyarrow on
+                   an export; those absent are skipped, with a word
   test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
                    that share a repository for 20 seconds, or for a minute with --long
   lint             formatting, clippy and rustdoc without a warning, rules about the dependency graph
   sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
   bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
-  clients install  install the stock clients that `test clients` uses (Debian packages and PyPI)
+  clients install  install what `test clients` uses (Debian packages and PyPI)
   servers install  install the object stores that `test servers` uses into target/servers (PyPI, npm, crates.io)
 ";
 

@@ -153,6 +153,9 @@ impl Disk for Forgetful {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.0.rename(from, to)
     }
+    fn rename_dir(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename_dir(from, to)
+    }
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.0.link(from, to)
     }

@@ -31,6 +31,8 @@ struct Platter {
     names: BTreeMap<String, Name>,
     /// Full path to inode, as the device holds it.
     durable_names: BTreeMap<String, Name>,
+    /// Directories that were given another name, from and to, since the directories that hold the names were synced.
+    moved: Vec<(String, String)>,
     /// Changes (writes, syncs, name changes) until the power is cut; see [`MemDisk::cut_after`].
     changes_left: Option<u64>,
     changes: u64,
@@ -50,6 +52,16 @@ struct Inode {
     durable: Vec<u8>,
     /// Sectors written since the last sync.
     dirty: BTreeSet<usize>,
+}
+
+/// Gives the names of a directory and of everything in it another beginning.
+fn move_names(names: &mut BTreeMap<String, Name>, from: &str, to: &str) {
+    let inside = format!("{from}/");
+    for path in names.keys().filter(|path| *path == from || path.starts_with(&inside)).cloned().collect::<Vec<_>>() {
+        if let (Some(name), Some(rest)) = (names.remove(&path), path.strip_prefix(from)) {
+            names.insert(format!("{to}{rest}"), name);
+        }
+    }
 }
 
 fn dead() -> io::Error {
@@ -124,6 +136,16 @@ impl Platter {
         let mut dice = Dice(seed);
         self.life += 1;
         self.changes_left = None;
+        for (from, to) in std::mem::take(&mut self.moved).into_iter().rev() {
+            if dice.one_in(2) {
+                move_names(&mut self.durable_names, &from, &to);
+                continue;
+            }
+            move_names(&mut self.names, &to, &from);
+            if self.durable_names.get(&to) == Some(&Name::Dir) {
+                self.names.insert(to, Name::Dir);
+            }
+        }
         let paths: Vec<String> = self.names.keys().chain(self.durable_names.keys()).cloned().collect();
         for path in paths {
             let (now, durable) = (self.names.get(&path).copied(), self.durable_names.get(&path).copied());
@@ -280,6 +302,26 @@ impl Disk for MemDisk {
         Ok(())
     }
 
+    fn rename_dir(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut platter = self.platter.lock();
+        platter.change(self.life)?;
+        if platter.names.get(from) != Some(&Name::Dir) {
+            return Err(not_found(from));
+        }
+        match platter.names.get(to) {
+            Some(Name::File(_)) => {
+                return Err(io::Error::new(io::ErrorKind::NotADirectory, format!("{to}: not a directory")));
+            }
+            Some(Name::Dir) if platter.names.keys().any(|name| parent(name) == to) => {
+                return Err(io::Error::new(io::ErrorKind::DirectoryNotEmpty, format!("{to}: directory not empty")));
+            }
+            Some(Name::Dir) | None => {}
+        }
+        move_names(&mut platter.names, from, to);
+        platter.moved.push((from.to_owned(), to.to_owned()));
+        Ok(())
+    }
+
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         let mut platter = self.platter.lock();
         platter.change(self.life)?;
@@ -359,6 +401,14 @@ impl Disk for MemDisk {
             return Err(not_found(dir));
         }
         let platter = &mut *platter;
+        let (synced, moved) = std::mem::take(&mut platter.moved)
+            .into_iter()
+            .partition(|(from, to)| parent(from) == dir || parent(to) == dir);
+        platter.moved = moved;
+        let synced: Vec<(String, String)> = synced;
+        for (from, to) in synced {
+            move_names(&mut platter.durable_names, &from, &to);
+        }
         platter.durable_names.retain(|path, _| parent(path) != dir || platter.names.contains_key(path));
         for (path, name) in platter.names.iter().filter(|(path, _)| parent(path) == dir) {
             platter.durable_names.insert(path.clone(), *name);

@@ -60,6 +60,13 @@ pub trait Disk: Debug + Send + Sync + 'static {
     /// `NotFound` when `from` does not exist.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
+    /// Gives a directory, with all that is in it, another name: there is no instant at which a part of it has moved. An
+    /// empty directory that has the name is replaced.
+    ///
+    /// # Errors
+    /// `NotFound` when `from` does not exist, `DirectoryNotEmpty` or `NotADirectory` when something has the name `to`.
+    fn rename_dir(&self, from: &str, to: &str) -> io::Result<()>;
+
     /// Gives a file a second name, only if that name is free: create-if-absent, whoever races.
     ///
     /// # Errors

@@ -63,6 +63,11 @@ impl Disk for RealDisk {
         fs::rename(&from, &to).map_err(at(&from))
     }
 
+    fn rename_dir(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, to) = (self.full(from)?, self.full(to)?);
+        fs::rename(&from, &to).map_err(at(&to))
+    }
+
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         let (from, to) = (self.full(from)?, self.full(to)?);
         fs::hard_link(&from, &to).map_err(at(&to))

@@ -7,6 +7,54 @@ fn both(check: impl Fn(&dyn Disk)) {
 }
 
 #[test]
+fn a_directory_moves_whole_and_over_nothing() {
+    both(|disk| {
+        disk.create_dir("new/in").unwrap();
+        disk.create("new/in/f").unwrap().write_at(0, b"x").unwrap();
+        disk.create_dir("newer").unwrap();
+        disk.create("newer/f").unwrap();
+        disk.create("file").unwrap();
+        disk.create_dir("empty").unwrap();
+        assert_eq!(disk.rename_dir("none", "there").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(disk.rename_dir("new", "newer").unwrap_err().kind(), io::ErrorKind::DirectoryNotEmpty);
+        assert_eq!(disk.rename_dir("new", "file").unwrap_err().kind(), io::ErrorKind::NotADirectory);
+        disk.rename_dir("new", "empty").unwrap();
+        disk.sync_dir("").unwrap();
+        assert_eq!(&disk.read("empty/in/f").unwrap()[..], b"x");
+        assert_eq!(disk.list("new").unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert_eq!(disk.list("newer").unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_power_cut_keeps_a_moved_directory_under_one_of_its_names() {
+    let names = |disk: &MemDisk| -> Vec<bool> {
+        ["old", "new"].map(|dir| disk.read(&format!("{dir}/f")).is_ok_and(|bytes| &bytes[..] == b"x")).to_vec()
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for seed in 0..20 {
+        for sync in [false, true] {
+            let disk = MemDisk::new();
+            disk.create_dir("old").unwrap();
+            let file = disk.create("old/f").unwrap();
+            file.write_at(0, b"x").unwrap();
+            file.sync_data().unwrap();
+            disk.sync_dir("old").unwrap();
+            disk.rename_dir("old", "new").unwrap();
+            if sync {
+                disk.sync_dir("").unwrap();
+            }
+            let disk = disk.power_cut(seed);
+            let found = names(&disk);
+            assert!(found == [false, true] || (!sync && found == [true, false]), "seed {seed}: {found:?}");
+            assert_eq!(disk.list("").unwrap().len(), 1, "seed {seed}");
+            seen.insert(found);
+        }
+    }
+    assert_eq!(seen.len(), 2);
+}
+
+#[test]
 fn every_disk_keeps_the_contract() {
     both(|disk| {
         disk.create_dir("a/b").unwrap();

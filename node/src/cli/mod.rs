@@ -50,7 +50,10 @@ struct DataDir {
     data_dir: PathBuf,
 }
 
-/// Parses the command line, runs it, and returns the exit code: 0 done, 1 failed, 2 wrong usage.
+/// What clap exits with for a command line that it cannot read.
+const WRONG_USAGE: u8 = 2;
+
+/// Parses the command line, runs it, and returns the exit code: 0 done, 1 failed, 2 wrong usage; `repo` has more.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_log(&cli);
@@ -63,17 +66,18 @@ pub fn main() -> ExitCode {
         Err(failed) => return fail(&anyhow::Error::new(failed).context("cannot start the runtime")),
     };
     let done = runtime.block_on(async {
-        match cli.command {
+        let done = match cli.command {
             Command::Serve(args) => serve::run(args).await,
             Command::Sql(args) => shell::run(args).await,
             Command::Demo(args) => demo::run(args).await,
-            Command::Repo(args) => repo::run(args).await,
-        }
+            Command::Repo(args) => return Ok(repo::run(args).await),
+        };
+        done.map(|()| ExitCode::SUCCESS)
     });
     // Blocking work that is still under way (a file being synced) is not waited for: a kill must be survivable anyway.
     runtime.shutdown_background();
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failed) => fail(&failed),
     }
 }
@@ -91,6 +95,6 @@ fn start_log(cli: &Cli) {
 
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
 fn fail(failed: &anyhow::Error) -> ExitCode {
-    eprintln!("tabularium: {failed:#}");
-    if failed.is::<Usage>() { ExitCode::from(2) } else { ExitCode::FAILURE }
+    eprintln!("tabularium: {}", snapshot::error::explain(failed.as_ref()));
+    ExitCode::FAILURE
 }

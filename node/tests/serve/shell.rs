@@ -60,6 +60,13 @@ async fn the_same_statements_run_against_a_server() {
     let shown =
         tokio::task::spawn_blocking(move || out(&sql(&["--server", &address, "-e", script], None))).await.unwrap();
     assert_eq!(shown, "s\n3\n");
+    let address = format!("127.0.0.1:{}", server.mysql_port);
+    let refused =
+        tokio::task::spawn_blocking(move || sql(&["--server", &address, "-e", "SELEKT 1"], None)).await.unwrap();
+    let error = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(error.starts_with("tabularium: ERROR 1064 (42000): "), "{error}");
+    assert_eq!(error.matches("SELEKT").count(), 1, "told once: {error}");
     let second = tokio::task::spawn_blocking({
         let dir = dir.path().to_owned();
         move || sql(&["-e", "SELECT 1"], Some(&dir))

@@ -24,6 +24,7 @@ mod damage;
 mod diff;
 mod golden;
 mod independent;
+mod inspect;
 mod keeping;
 mod log;
 mod probe;

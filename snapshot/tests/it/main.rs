@@ -19,6 +19,7 @@ mod backup;
 mod cancel;
 mod crash;
 mod damage;
+mod export;
 mod faults;
 mod maintenance;
 mod repositories;

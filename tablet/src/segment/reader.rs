@@ -116,6 +116,11 @@ impl SegmentReader {
         Ok(reader)
     }
 
+    /// The table's columns.
+    pub(crate) fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
     /// How many rows, deleted ones counted.
     pub fn rows(&self) -> u64 {
         self.rows

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 mod damage;
 mod order;
+mod plain;
 mod scans;
 
 const ORIGIN: SegmentOrigin = SegmentOrigin { tablet: TabletId(10_007), rowset: 3, ordinal: 0 };

@@ -1,8 +1,10 @@
 //! `tabularium repo probe`: whether a store keeps the promises that a repository needs.
 
 use super::RepositoryArgs;
+use super::output::{self, Output};
 use anyhow::Result;
 use clap::Args;
+use env::rt::CancellationToken;
 use repository::probe::{Profile, probe};
 
 /// Arguments of `tabularium repo probe`.
@@ -10,33 +12,33 @@ use repository::probe::{Profile, probe};
 pub(super) struct ProbeArgs {
     #[command(flatten)]
     repository: RepositoryArgs,
-    /// Print the result as one JSON object.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Tries each promise; fails when one is broken that a repository there would need.
-#[expect(clippy::print_stdout, reason = "the command's result")]
-pub(super) async fn run(args: ProbeArgs) -> Result<()> {
+pub(super) async fn run(args: ProbeArgs, stop: &CancellationToken) -> Result<()> {
     let (location, properties) = args.repository.place()?;
     let store = args.repository.connect()?;
-    let profile = probe(&store).await.map_err(|failed| location.blame(failed))?;
+    let profile = env::select! {
+        () = stop.cancelled() => return Err(repository::Error::Cancelled.into()),
+        probed = probe(&store) => probed.map_err(|failed| location.blame(failed))?,
+    };
     let usable = profile.require(properties.single_writer());
-    if args.json {
-        let result = serde_json::json!({
+    if args.output.json {
+        output::json(&serde_json::json!({
             "location": location.to_string(),
             "single_writer": properties.single_writer(),
             "usable": usable.is_ok(),
             "profile": profile,
-        });
-        println!("{result}");
+        }))?;
     } else {
-        println!("{location}");
-        print!("{}", text(&profile));
+        output::line(location.to_string())?;
+        output::line(text(&profile))?;
     }
     usable?;
-    if !args.json {
-        println!("A repository can be there.");
+    if !args.output.json {
+        output::line("A repository can be there.")?;
     }
     Ok(())
 }
@@ -53,6 +55,5 @@ fn text(profile: &Profile) -> String {
         let (median, max) = (millis(latency.median_us), millis(latency.max_us));
         lines.push(format!("  {:<17} {median} each, the slowest {max}", latency.request));
     }
-    lines.push(String::new());
     lines.join("\n")
 }

@@ -54,7 +54,7 @@ pub(super) async fn run(connection: &mut Connection, format: Format) -> Result<(
                     editor.add_history_entry(crate::sql::without_secrets(text.trim())).ok();
                 }
                 if let Err(failed) = run_script(connection, &text, format, true).await {
-                    say(&format!("{failed:#}"));
+                    say(&snapshot::error::explain(failed.as_ref()));
                 }
             }
             Err(ReadlineError::Interrupted) => {}

@@ -38,6 +38,9 @@ impl Disk for Faulty {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         self.disk.rename(from, to)
     }
+    fn rename_dir(&self, from: &str, to: &str) -> io::Result<()> {
+        self.disk.rename_dir(from, to)
+    }
     fn link(&self, from: &str, to: &str) -> io::Result<()> {
         self.disk.link(from, to)
     }
