@@ -25,6 +25,7 @@
 
 mod place;
 mod processes;
+mod promises;
 mod reachable;
 mod round_trip;
 #[path = "../it/support.rs"]

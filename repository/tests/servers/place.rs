@@ -2,6 +2,7 @@
 
 use env::disk::RealDisk;
 use object_store::ObjectStore;
+use repository::probe::Promised;
 use repository::{Location, Properties, connect};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -45,8 +46,13 @@ impl Place {
         Self { url: format!("{}/{prefix}-{}", self.url, env::rand::token()), ..self.clone() }
     }
 
+    /// What it is known to break, if it is known for that.
+    pub fn lie(&self) -> Option<Option<Promised>> {
+        LIARS.iter().find(|(name, _)| *name == self.name).map(|(_, broken)| *broken)
+    }
+
     pub fn is_honest(&self) -> bool {
-        !LIARS.contains(&self.name.as_str())
+        self.lie().is_none()
     }
 
     pub fn store(&self) -> Arc<dyn ObjectStore> {
@@ -56,8 +62,17 @@ impl Place {
     }
 }
 
-/// Servers that do not keep what a repository needs.
-pub const LIARS: [&str; 5] = ["s3rver", "rclone", "s3s-fs", "gcp-storage-emulator", "fake-gcs-server"];
+/// Servers that do not keep what a repository needs, and what they break; some cannot even be asked.
+const LIARS: [(&str, Option<Promised>); 5] = [
+    ("s3rver", Some(Promised::CreateIfAbsent)),
+    ("rclone", Some(Promised::CreateIfAbsent)),
+    // It looks and writes in two steps: most races have one winner, some have many.
+    ("s3s-fs", Some(Promised::CreateIfAbsent)),
+    // It has no XML interface: a listing is answered with one of buckets, in JSON.
+    ("gcp-storage-emulator", None),
+    // It reads through the XML interface, and refuses to write.
+    ("fake-gcs-server", None),
+];
 
 /// The servers that were started for these tests; none, with a word, when there are none.
 pub fn servers(what: &str) -> Vec<Place> {

@@ -4,7 +4,8 @@ use crate::place::{Place, servers};
 use crate::reachable::{listed, no_garbage_and_nothing_lost, reachable, sweep};
 use crate::support::*;
 use env::rt::CancellationToken;
-use repository::{Purpose, Repository, Session, StreamOptions};
+use repository::probe::{Promised, probe};
+use repository::{CreateOptions, Purpose, Repository, Session, StreamOptions};
 use std::collections::BTreeSet;
 
 /// Parts as small as S3 allows.
@@ -19,7 +20,11 @@ async fn written(session: &Session, label: &str, world: &World, created_ms: u64)
 
 async fn life(place: &Place) {
     let store = place.store();
-    let repository = Repository::create(place.store(), "life", 1).await.unwrap();
+    let profile = Some(probe(&store).await.unwrap());
+    // Who is alone can do without create-if-absent.
+    let single_writer = !place.is_honest();
+    let options = CreateOptions { name: "life".into(), now_ms: 1, profile, single_writer };
+    let repository = Repository::create_with(place.store(), options).await.unwrap();
 
     // Files of three parts, files in packs, empty files.
     let mut world = world(3, (11 << 20) + 77);
@@ -84,5 +89,13 @@ async fn a_repository_lives_on_every_honest_place() {
     places.extend(honest.map(|place| place.below("life")));
     for place in places {
         life(&place).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_single_writer_needs_no_create_if_absent() {
+    let alone = |place: &Place| place.lie() == Some(Some(Promised::CreateIfAbsent));
+    for place in servers("a single writer where create-if-absent is ignored").into_iter().filter(alone) {
+        life(&place.below("alone")).await;
     }
 }
