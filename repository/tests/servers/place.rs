@@ -46,13 +46,13 @@ impl Place {
         Self { url: format!("{}/{prefix}-{}", self.url, env::rand::token()), ..self.clone() }
     }
 
-    /// What it is known to break, if it is known for that.
-    pub fn lie(&self) -> Option<Option<Promised>> {
-        LIARS.iter().find(|(name, _)| *name == self.name).map(|(_, broken)| *broken)
+    /// What it is known to break.
+    pub fn lies(&self) -> &'static [Promised] {
+        LIARS.iter().find(|(name, _)| *name == self.name).map_or(&[], |(_, broken)| broken)
     }
 
     pub fn is_honest(&self) -> bool {
-        self.lie().is_none()
+        self.lies().is_empty()
     }
 
     pub fn store(&self) -> Arc<dyn ObjectStore> {
@@ -62,16 +62,18 @@ impl Place {
     }
 }
 
-/// Servers that do not keep what a repository needs, and what they break; some cannot even be asked.
-const LIARS: [(&str, Option<Promised>); 5] = [
-    ("s3rver", Some(Promised::CreateIfAbsent)),
-    ("rclone", Some(Promised::CreateIfAbsent)),
+use Promised::{CreateIfAbsent, Delete, ListAfterWrite, Multipart, RangeRead, ReadAfterWrite};
+
+/// Servers that do not keep what a repository needs, and what they break.
+const LIARS: [(&str, &[Promised]); 5] = [
+    // Both ignore the condition of a put, and take the range of the first byte alone for no range.
+    ("s3rver", &[CreateIfAbsent, RangeRead]),
+    ("rclone", &[CreateIfAbsent, RangeRead]),
     // It looks and writes in two steps: most races have one winner, some have many.
-    ("s3s-fs", Some(Promised::CreateIfAbsent)),
-    // It has no XML interface: a listing is answered with one of buckets, in JSON.
-    ("gcp-storage-emulator", None),
-    // It reads through the XML interface, and refuses to write.
-    ("fake-gcs-server", None),
+    ("s3s-fs", &[CreateIfAbsent]),
+    ("gcp-storage-emulator", &[CreateIfAbsent, RangeRead, ListAfterWrite, Multipart, Delete]),
+    // Through the XML interface it only reads.
+    ("fake-gcs-server", &[CreateIfAbsent, ReadAfterWrite, RangeRead, ListAfterWrite, Multipart, Delete]),
 ];
 
 /// The servers that were started for these tests; none, with a word, when there are none.

@@ -94,7 +94,7 @@ async fn a_repository_lives_on_every_honest_place() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_writer_needs_no_create_if_absent() {
-    let alone = |place: &Place| place.lie() == Some(Some(Promised::CreateIfAbsent));
+    let alone = |place: &Place| place.lies() == [Promised::CreateIfAbsent];
     for place in servers("a single writer where create-if-absent is ignored").into_iter().filter(alone) {
         life(&place.below("alone")).await;
     }
