@@ -427,6 +427,9 @@ impl Run<'_> {
         if !self.head_is_sound || self.case.is_shut() || self.case.any(&broken) {
             return Some("the log is not sound, so nothing was written to it");
         }
+        if self.options.session.is_none() && self.identity.as_ref().is_some_and(Identity::is_single_writer) {
+            return Some("the repository has a single writer, and the verifier was not told that it is part of it");
+        }
         None
     }
 

@@ -115,7 +115,8 @@ pub struct Options {
     /// Which chunks a sample takes: the same seed takes the same ones of the same repository. Chosen at random when
     /// there is none; the report tells it.
     pub seed: Option<u64>,
-    /// A session to verify under, so that whoever noted it can resume or fence it; a fresh one when there is none.
+    /// A session to verify under, so that whoever noted it can resume or fence it; a fresh one when there is none. In a
+    /// repository with a single writer none is opened unless that writer gives one.
     pub session: Option<SessionId>,
     /// Who asks, as the session's record tells people.
     pub owner: String,

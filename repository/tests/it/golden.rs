@@ -12,8 +12,9 @@ use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
+use repository::probe::{Latency, Profile, Promise, Promised};
 use repository::verify::{Level, Options};
-use repository::{Purpose, Repository, Session, SnapshotSummary, StreamOptions, no_progress};
+use repository::{CreateOptions, Purpose, Repository, Session, SnapshotSummary, StreamOptions, no_progress};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -139,7 +140,27 @@ async fn write_empty(store: Arc<dyn ObjectStore>) {
     Repository::create(store, "empty", NOW_MS).await.unwrap();
 }
 
-pub const GOLDEN: [&str; 2] = ["empty", "format-1"];
+/// On a store that was probed and cannot keep writers apart.
+async fn write_single_writer(store: Arc<dyn ObjectStore>) {
+    let promise = |name, kept, seen: &str| Promise { name, kept, seen: seen.to_owned() };
+    let profile = Profile {
+        promises: vec![
+            promise(Promised::CreateIfAbsent, false, "2 of 8 who made one name at one time were told that they had"),
+            promise(Promised::ReadAfterWrite, true, "3 of 3 objects"),
+            promise(Promised::RangeRead, true, "3 of 3 ranges"),
+            promise(Promised::ListAfterWrite, true, "3 of 3 names, sorted"),
+            promise(Promised::Multipart, true, "2 of 2 parts"),
+            promise(Promised::Delete, true, "3 of 3 objects"),
+        ],
+        latencies: vec![Latency { request: "put".to_owned(), median_us: 900, max_us: 4100 }],
+    };
+    let name = "single-writer".to_owned();
+    let options = CreateOptions { name, now_ms: NOW_MS, profile: Some(profile), single_writer: true };
+    let repository = Repository::create_with(store, options).await.unwrap();
+    write_snapshot(&open(&repository, Purpose::Backup, "job 1").await, "first", 1, None).await;
+}
+
+pub const GOLDEN: [&str; 3] = ["empty", "format-1", "single-writer"];
 
 async fn written(name: &str) -> Objects {
     let store = Arc::new(InMemory::new());
@@ -147,6 +168,7 @@ async fn written(name: &str) -> Objects {
         let _replay = replay(1, NOW_MS);
         match name {
             "empty" => write_empty(Arc::<InMemory>::clone(&store)).await,
+            "single-writer" => write_single_writer(Arc::<InMemory>::clone(&store)).await,
             _ => write_history(Arc::<InMemory>::clone(&store)).await,
         }
     }
@@ -210,4 +232,49 @@ async fn a_repository_of_format_1_is_read_and_gone_on_with() {
     let third = repository.snapshot("third", None).await.unwrap().unwrap();
     assert_eq!(third.bytes_sent, 0);
     assert_eq!(restore(&repository, "third").await.unwrap(), all);
+}
+
+/// The text of `docs/format.md` about the repository.
+fn document() -> String {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../docs/format.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let (_, behind) = text.split_once("\n## 2. Repository\n").unwrap();
+    behind.split_once("\n## 3. ").unwrap().0.to_owned()
+}
+
+#[test]
+fn the_documents_examples_are_lines_of_the_golden_repository() {
+    let mut objects = Objects::new();
+    for name in GOLDEN {
+        objects.extend(golden(name).into_iter().map(|(object, bytes)| (format!("{name}/{object}"), bytes)));
+    }
+    let whole: Vec<String> =
+        objects.iter().map(|(name, bytes)| format!("{name}\n{}", String::from_utf8_lossy(bytes))).collect();
+    let lines: Vec<&str> = whole.iter().flat_map(|text| text.lines()).collect();
+    let document = document();
+    let mut kinds = Vec::new();
+    // Every second piece stands between fences.
+    for line in document.split("\n```").skip(1).step_by(2).flat_map(|block| block.lines().skip(1)) {
+        if line.contains('<') {
+            continue; // of the form of a document, not an example
+        }
+        if line.starts_with('{') {
+            assert!(lines.contains(&line), "no object has the line {line}");
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            let kind = value["action"]["kind"].as_str().or(value["kind"].as_str());
+            let of_line = if value["tablet"].is_u64() { "tablet" } else { "sealed" };
+            kinds.push(kind.unwrap_or(of_line).to_owned());
+        } else if let Some(name) = line.split(' ').next().filter(|name| name.contains('/')) {
+            assert!(objects.contains_key(&format!("format-1/{name}")), "there is no object {name}");
+        }
+    }
+    for kind in ["commit", "hold", "index-leaf", "snapshot", "table", "tablets", "tablet", "sealed"] {
+        assert!(kinds.iter().any(|found| found == kind), "no example of {kind}: {kinds:?}");
+    }
+    // Tokens and hashes in the text itself.
+    let words = document.split(|c: char| !c.is_ascii_alphanumeric());
+    let tokens = words.filter(|word| word.len() >= 32 && word.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    for token in tokens {
+        assert!(whole.iter().any(|text| text.contains(token)), "the repository has no {token}");
+    }
 }
