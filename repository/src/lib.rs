@@ -64,6 +64,8 @@ mod local;
 mod location;
 mod log;
 mod manifest;
+#[cfg(all(test, not(madsim)))]
+mod model;
 mod names;
 mod objects;
 mod options;

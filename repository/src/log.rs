@@ -78,6 +78,57 @@ pub(crate) enum Fate {
     Ended(Generation),
 }
 
+impl Fate {
+    /// The fate after one more record.
+    pub(crate) fn then(self, id: &SessionId, generation: Generation, action: &Action) -> Self {
+        match action {
+            Action::Open { session, .. } if session == id => Self::Open(generation),
+            Action::Commit { snapshot } if snapshot.session == *id => Self::Committed(generation, snapshot.clone()),
+            Action::Close { session } | Action::Fence { session } if session == id => Self::Ended(generation),
+            Action::Genesis { .. }
+            | Action::Open { .. }
+            | Action::Commit { .. }
+            | Action::Close { .. }
+            | Action::Fence { .. }
+            | Action::Drop { .. }
+            | Action::Hold { .. }
+            | Action::Release { .. } => self,
+        }
+    }
+}
+
+/// What the store said to a put of a record that did not say "made".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Answer {
+    /// Something is there, or somebody is at it.
+    Exists,
+    /// Whether it took effect is open.
+    Failed,
+}
+
+/// What that meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The record is there, and the store has promised to keep it.
+    Made,
+    /// Another's is there, for ever.
+    Taken,
+    /// Nothing is decided: the slot is free, or the record is there and the store has not promised to keep it.
+    Again,
+}
+
+impl Answer {
+    /// What the answer meant, from what the slot then holds: nothing, or a record that has the writer's own token, or
+    /// has not. An answer alone tells nothing: "exists" may be one's own record, of an attempt whose answer was lost.
+    pub(crate) fn settle(self, own: Option<bool>) -> Settled {
+        match (own, self) {
+            (Some(false), _) => Settled::Taken,
+            (Some(true), Self::Exists) => Settled::Made,
+            (Some(true), Self::Failed) | (None, _) => Settled::Again,
+        }
+    }
+}
+
 /// The log; clones share what is remembered of its head.
 #[derive(Debug, Clone)]
 pub(crate) struct Log {
@@ -159,23 +210,9 @@ impl Log {
         let mut records = futures::stream::iter(slots).buffered(READS);
         let mut fate = Fate::Unknown;
         while let Some(found) = records.try_next().await? {
-            let generation = found.generation();
-            match &found.record.action {
-                Action::Open { session, .. } if session == id => fate = Fate::Open(generation),
-                Action::Commit { snapshot } if snapshot.session == *id => {
-                    return Ok(Fate::Committed(generation, snapshot.clone()));
-                }
-                Action::Close { session } | Action::Fence { session } if session == id => {
-                    return Ok(Fate::Ended(generation));
-                }
-                Action::Genesis { .. }
-                | Action::Open { .. }
-                | Action::Commit { .. }
-                | Action::Close { .. }
-                | Action::Fence { .. }
-                | Action::Drop { .. }
-                | Action::Hold { .. }
-                | Action::Release { .. } => {}
+            fate = fate.then(id, found.generation(), &found.record.action);
+            if matches!(fate, Fate::Committed(..) | Fate::Ended(_)) {
+                break;
             }
         }
         Ok(fate)
@@ -286,18 +323,21 @@ impl Log {
                 Ok(put) => attempt > 0 || *put == Put::Made,
                 Err(failed) => attempt > 0 || failed.kind() == ErrorKind::Unavailable,
             };
+            // Where nothing excludes, "made" too holds only once it is read back.
+            let answer = if put.is_ok() { Answer::Exists } else { Answer::Failed };
             let last = match self.read(record.generation).await {
-                Ok(Some(found)) if found.record.token != record.token => return Ok(false),
-                Ok(Some(_)) if put.is_ok() => return Ok(true),
+                Ok(found) => match answer.settle(found.map(|found| found.record.token == record.token)) {
+                    Settled::Made => return Ok(true),
+                    Settled::Taken => return Ok(false),
+                    Settled::Again => {
+                        let contradiction = || {
+                            let source = "it exists, says one answer, and does not, says the next".into();
+                            Error::Unavailable { object: name.clone(), source }
+                        };
+                        put.err().unwrap_or_else(contradiction)
+                    }
+                },
                 Err(failed) => failed,
-                // Free; or ours, but the store did not promise to keep it. Put it again.
-                Ok(_) => {
-                    let contradiction = || {
-                        let source = "it exists, says one answer, and does not, says the next".into();
-                        Error::Unavailable { object: name.clone(), source }
-                    };
-                    put.err().unwrap_or_else(contradiction)
-                }
             };
             if last.kind() != ErrorKind::Unavailable {
                 return Err(if sent { indeterminate(last) } else { last });

@@ -16,6 +16,8 @@ use crate::objects::Listed;
 use crate::options::Progress;
 use crate::repository::Repository;
 use crate::walk::Tally;
+#[cfg(test)]
+pub(crate) use plan::Test;
 use plan::plan;
 pub(crate) use plan::{View, dead};
 
