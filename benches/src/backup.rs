@@ -66,7 +66,7 @@ pub(crate) async fn backup(source: &Path, to: &Path, segments: &[Segment]) -> Re
     let mut writer =
         session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     let disk: Arc<dyn Disk> = Arc::new(RealDisk::new(source));
-    writer.begin_partition(1, 1, None).await?;
+    writer.begin_partition(1, 1, None)?;
     for (number, segment) in (0_u32..).zip(segments) {
         let open: OpenFile = {
             let (disk, name) = (Arc::clone(&disk), segment.name.clone());

@@ -101,7 +101,7 @@ fn has_float(read: &impl Serialize) -> bool {
 fn tablets(bytes: &[u8]) {
     let kind = PageKind::Tablets;
     let Ok(page) = PageRef::of(&owner(), kind, bytes) else { return };
-    let Ok(read) = page::decode_lines::<TabletEntry>(&page, kind, bytes) else { return };
+    let Ok(read) = page::decode_lines::<TabletEntry>(&page, kind, &Bytes::copy_from_slice(bytes)) else { return };
     let read: Vec<TabletEntry> = read.into_iter().map(|(_offset, entry)| entry).collect();
     for file in read.iter().flat_map(|entry| &entry.files) {
         drop(file.check());

@@ -23,7 +23,7 @@
 //!
 //! let (limiter, stop) = (Limiter::unlimited(), CancellationToken::new());
 //! let mut writer = session.writer(StreamOptions::default(), limiter, no_progress(), stop);
-//! writer.begin_partition(1, 10, None).await?;
+//! writer.begin_partition(1, 10, None)?;
 //! let bytes = bytes::Bytes::from_static(b"rows");
 //! let file = FileIn {
 //!     name: "1-0.parquet".into(),
@@ -49,6 +49,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod base;
 mod checksum;
 pub mod conformance;
 pub mod diff;
@@ -83,6 +84,7 @@ pub mod verify;
 mod walk;
 mod writer;
 
+pub use base::{PartitionBases, TableBases, TableSought};
 pub use checksum::CHUNK_BYTES;
 pub use error::{Corruption, Error, ErrorKind, Result, Source};
 pub use fold::{LABEL_BYTES_MAX, NAME_BYTES_MAX, REASON_BYTES_MAX, SESSIONS_MAX};

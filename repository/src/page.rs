@@ -194,22 +194,40 @@ impl Lines {
 }
 
 /// The values of a page of JSON lines, each with the offset of its line.
-pub(crate) fn decode_lines<T: DeserializeOwned>(page: &PageRef, kind: PageKind, bytes: &[u8]) -> Result<Vec<(u64, T)>> {
+pub(crate) fn decode_lines<T>(page: &PageRef, kind: PageKind, bytes: &Bytes) -> Result<Vec<(u64, T)>>
+where
+    T: DeserializeOwned,
+{
     page.verify(bytes)?;
-    let mut offset = 0u64;
-    let mut values = Vec::new();
-    for (number, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if number == 0 {
-            let head: LinesHead = parse(&page.name, 0, line)?;
-            if head.kind != kind {
-                return Err(Error::corrupt(&page.name, 0, format!("kind {kind}"), format!("kind {}", head.kind)));
-            }
-        } else {
-            values.push((offset, parse_body(&page.name, offset, line)?));
-        }
-        offset += line.len() as u64;
+    lines(page, kind, bytes)?.collect()
+}
+
+/// As [`decode_lines`], of bytes that are verified, and parsed as they are asked for: a text is several times smaller
+/// than what is made of it.
+pub(crate) fn lines<T: DeserializeOwned>(
+    page: &PageRef,
+    kind: PageKind,
+    bytes: &Bytes,
+) -> Result<impl Iterator<Item = Result<(u64, T)>> + Send + use<T>> {
+    let head = line(bytes, 0).unwrap_or_default();
+    let LinesHead { kind: found, .. } = parse(&page.name, 0, &head)?;
+    if found != kind {
+        return Err(Error::corrupt(&page.name, 0, format!("kind {kind}"), format!("kind {found}")));
     }
-    Ok(values)
+    let (name, bytes, mut next) = (page.name.clone(), bytes.clone(), head.len());
+    Ok(std::iter::from_fn(move || {
+        let line = line(&bytes, next)?;
+        let offset = next as u64;
+        next += line.len();
+        Some(parse_body(&name, offset, &line).map(|value| (offset, value)))
+    }))
+}
+
+/// The line that begins at `from`, with its end; none behind the last one.
+fn line(bytes: &Bytes, from: usize) -> Option<Bytes> {
+    let rest = bytes.get(from..).filter(|rest| !rest.is_empty())?;
+    let len = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |end| end + 1);
+    Some(bytes.slice(from..from + len))
 }
 
 fn parse_body<T: DeserializeOwned>(object: &str, offset: u64, bytes: &[u8]) -> Result<T> {

@@ -133,8 +133,8 @@ pub(crate) fn tablets(objects: Objects, pages: Vec<PageRef>) -> BoxStream<'stati
         let objects = objects.clone();
         async move {
             let bytes = objects.page(&page, PageKind::Tablets).await?;
-            let entries: Vec<(u64, TabletEntry)> = page::decode_lines(&page, PageKind::Tablets, &bytes)?;
-            Ok::<_, Error>(futures::stream::iter(entries.into_iter().map(|(_, entry)| Ok(entry))))
+            let entries = page::lines(&page, PageKind::Tablets, &bytes)?;
+            Ok::<_, Error>(futures::stream::iter(entries.map(|read| read.map(|(_, entry)| entry))))
         }
     };
     futures::stream::iter(pages).map(read).buffered(PAGES_AHEAD).try_flatten().boxed()

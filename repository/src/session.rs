@@ -1,5 +1,6 @@
 //! A session: a stay in a repository that keeps what it may reuse, and protects what it uploads until it ends.
 
+use crate::base::{SNAPSHOTS_MAX, TableBases, TableSought, Tables};
 use crate::error::{Error, Result};
 use crate::fold::{Violation, check_summary};
 use crate::index;
@@ -10,20 +11,16 @@ use crate::names::{Generation, Owner, SessionId};
 use crate::objects::{Listed, Objects, Put};
 use crate::options::{Progress, StreamOptions, no_progress};
 use crate::page::{self, PageKind, PageRef};
-use crate::reader::SnapshotReader;
 use crate::record::Action;
 use crate::repository::Repository;
 use crate::sweep;
 use crate::writer::TabletWriter;
 use bytes::Bytes;
-use env::rt::CancellationToken;
 use env::rt::sync::OnceCell;
+use env::rt::{self, CancellationToken};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// So many earlier snapshots are looked at for a table to reuse files of.
-const BASES_MAX: usize = 32;
 
 /// An open session. Clones, and other processes that resumed the same id, are the same session: they upload under the
 /// same names, and one commit ends it for all.
@@ -39,9 +36,8 @@ struct Shared {
     generation: Generation,
     resumed: bool,
     owner: Owner,
-    /// Snapshots at the opening generation, newest first.
-    snapshots: OnceCell<Vec<SnapshotSummary>>,
-    roots: Mutex<BTreeMap<String, Arc<SnapshotReader>>>,
+    /// Tables of the newest snapshots at the opening generation, by cluster.
+    tables: rt::sync::Mutex<BTreeMap<String, Tables>>,
     /// Pages, by hash, that the new snapshot may share: reachable at the opening generation.
     known: Mutex<BTreeMap<String, PageRef>>,
     /// Objects that an earlier life of the session uploaded.
@@ -58,8 +54,7 @@ impl Session {
                 generation,
                 resumed,
                 owner,
-                snapshots: OnceCell::new(),
-                roots: Mutex::default(),
+                tables: rt::sync::Mutex::default(),
                 known: Mutex::default(),
                 uploaded: OnceCell::new(),
             }),
@@ -90,40 +85,31 @@ impl Session {
         &self.shared.owner
     }
 
-    /// The newest earlier snapshot's manifest of a table of that cluster, to reuse files and pages of; none when there
-    /// is no such snapshot among the newest ones.
+    /// What earlier snapshots have of a table, to refer to instead of sending. Only what was reachable when the session
+    /// was opened, so that it stays.
     ///
     /// # Errors
-    /// `Corrupt` for damaged pages; what the store says.
-    pub async fn base(&self, cluster: &str, table: u64) -> Result<Option<TableManifest>> {
-        self.newest(cluster, |_database, found| found.id == table).await
-    }
-
-    /// As [`base`](Session::base), by the names of database and table: a table that was dropped and restored has another
-    /// number, and still the files.
-    ///
-    /// # Errors
-    /// As [`base`](Session::base).
-    pub async fn base_named(&self, cluster: &str, database: &str, table: &str) -> Result<Option<TableManifest>> {
-        self.newest(cluster, |of, found| of == database && found.name == table).await
-    }
-
-    async fn newest(
-        &self,
-        cluster: &str,
-        wanted: impl Fn(&str, &TableRef) -> bool + Send,
-    ) -> Result<Option<TableManifest>> {
+    /// What the store says. Damage is no error: what is damaged is left out.
+    pub async fn bases(&self, table: &TableSought<'_>) -> Result<TableBases> {
         let shared = &self.shared;
-        let snapshots = shared.snapshots.get_or_try_init(|| self.snapshots_at_opening()).await?;
-        for summary in snapshots.iter().filter(|summary| summary.cluster == cluster).take(BASES_MAX) {
-            let root = self.root(summary).await?;
-            let tables = &root.root().tables;
-            let Some(found) = tables.iter().find(|found| wanted(&summary.database, found)) else { continue };
-            let manifest = root.table(found).await?;
-            self.may_share(std::iter::once(&found.page));
-            return Ok(Some(manifest));
+        let mut clusters = shared.tables.lock().await;
+        if !clusters.contains_key(table.cluster) {
+            let snapshots = self.snapshots_at_opening().await?;
+            let of_cluster = snapshots.iter().filter(|summary| summary.cluster == table.cluster);
+            let newest: Vec<&SnapshotSummary> = of_cluster.take(SNAPSHOTS_MAX).collect();
+            let tables = Tables::read(&shared.repository.objects, &newest).await?;
+            clusters.insert(table.cluster.to_owned(), tables);
         }
-        Ok(None)
+        let pages = clusters.get(table.cluster).map(|tables| tables.of(table)).unwrap_or_default();
+        Ok(TableBases::new(self.clone(), pages))
+    }
+
+    /// The newest earlier copy of a table. If the new one is equal, its page is not written again.
+    ///
+    /// # Errors
+    /// As [`bases`](Session::bases).
+    pub async fn base(&self, table: &TableSought<'_>) -> Result<Option<TableManifest>> {
+        self.bases(table).await?.newest(&self.shared.repository.objects).await
     }
 
     async fn snapshots_at_opening(&self) -> Result<Vec<SnapshotSummary>> {
@@ -136,25 +122,12 @@ impl Session {
         Ok(snapshots)
     }
 
-    async fn root(&self, summary: &SnapshotSummary) -> Result<Arc<SnapshotReader>> {
-        if let Some(root) = self.shared.roots.lock().get(&summary.root.hash) {
-            return Ok(Arc::clone(root));
-        }
-        let root = Arc::new(self.shared.repository.reader(summary).await?);
-        self.shared.roots.lock().insert(summary.root.hash.clone(), Arc::clone(&root));
-        Ok(root)
-    }
-
     /// Notes pages that equal new ones may be replaced by.
-    fn may_share<'a>(&self, pages: impl IntoIterator<Item = &'a PageRef>) {
+    pub(crate) fn may_share<'a>(&self, pages: impl IntoIterator<Item = &'a PageRef>) {
         let mut known = self.shared.known.lock();
         for page in pages {
             known.insert(page.hash.clone(), page.clone());
         }
-    }
-
-    pub(crate) fn may_share_partition(&self, partition: &PartitionManifest) {
-        self.may_share(&partition.pages);
     }
 
     /// Puts a page, unless an equal one may be shared; it is durable when this returns.

@@ -48,7 +48,8 @@ pub(crate) fn install() -> Result<()> {
         )?;
     }
     let packages = PYTHON_CLIENTS.into_iter().chain(READERS);
-    let absent: Vec<&str> = packages.filter(|(_, module)| !has(&python(), module)).map(|(package, _)| package).collect();
+    let absent: Vec<&str> =
+        packages.filter(|(_, module)| !has(&python(), module)).map(|(package, _)| package).collect();
     if !absent.is_empty() {
         if !works(Command::new(python()).arg("--version")) {
             must(Command::new("python3").args(["-m", "venv"]).arg(environment()))?;

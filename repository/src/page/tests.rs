@@ -53,7 +53,10 @@ fn a_page_of_lines_comes_back() {
     for (offset, thing) in &back {
         assert!(bytes[usize::try_from(*offset).unwrap()..].starts_with(&serde_json::to_vec(thing).unwrap()));
     }
-    assert_eq!(decode_lines::<Thing>(&page, PageKind::Tablets, &bytes[1..]).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(
+        decode_lines::<Thing>(&page, PageKind::Tablets, &bytes.slice(1..)).unwrap_err().kind(),
+        ErrorKind::Corrupt
+    );
     assert_eq!(page.check(PageKind::Table).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 

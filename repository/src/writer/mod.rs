@@ -1,32 +1,35 @@
 //! One node's share of a backup: streams a partition's tablets into the repository and writes their manifest pages.
 //!
-//! Each file goes one of three ways: an earlier snapshot of the same tablet has it (same id, length and checksum), then
-//! it is referred to and neither read nor sent; it is small, then it shares an object with others ([`pack`]); or it
-//! becomes an object of its own ([`send`]). Files are worked on side by side, results are taken in the order of the
+//! A tablet that an earlier snapshot has with the same lineage is referred to as a whole, and nothing of it is opened
+//! ([`known`]). Of other tablets each file goes one of three ways: an earlier snapshot has it (same id, length and
+//! checksum), then it is referred to and neither read nor sent; it is small, then it shares an object with others
+//! ([`pack`]); or it becomes an object of its own ([`send`]). Files are worked on side by side, results are taken in the order of the
 //! calls, so equal input makes equal packs and pages, and what an interrupted session sent already is found again.
 //!
-//! Memory is bounded by parts in flight, a pack or three, a page or two, and one partition's earlier file entries.
+//! Memory is bounded by parts in flight, a pack or three, and a few pages.
 
+mod known;
 mod pack;
 mod send;
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::base::PartitionBases;
+use crate::error::{Error, Result};
 use crate::limit::Limiter;
-use crate::manifest::{FileEntry, PartitionManifest, TabletEntry};
+use crate::manifest::FileEntry;
 use crate::names::is_file_name;
 use crate::objects::GRACE;
 use crate::options::{OpenFile, Progress, StreamOptions};
 use crate::page::{Lines, PageKind, PageRef};
-use crate::reader;
 use crate::session::Session;
 use env::rt::sync::Semaphore;
 use env::rt::time::timeout;
 use env::rt::{CancellationToken, JoinError, JoinSet};
-use futures::TryStreamExt;
+use known::{Earlier, Known, Line, Sought};
 use pack::{Pack, Packed, Small};
 use send::{Context, Sent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::to_raw_value;
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
@@ -34,6 +37,8 @@ use std::sync::Arc;
 /// Bytes, and files, of small files that are read as one piece of work.
 const BATCH_BYTES: u64 = 4 << 20;
 const BATCH_FILES: usize = 128;
+/// Tablets that wait for their files, or for those of the ones before them.
+const WAITING_MAX: usize = 8192;
 
 /// A tablet to be written.
 #[derive(Debug)]
@@ -44,7 +49,7 @@ pub struct TabletEntryIn {
     pub bucket: u32,
     /// Its version at the cut.
     pub version: u64,
-    /// See [`TabletEntry::lineage`].
+    /// See [`TabletEntry::lineage`](crate::TabletEntry::lineage).
     pub lineage: Option<String>,
     /// What its store needs to open it, opaque to the repository.
     pub meta: Value,
@@ -64,20 +69,6 @@ pub struct FileIn {
     pub crc32: u32,
     /// Opens it; called only when its bytes are needed.
     pub open: OpenFile,
-}
-
-/// By what a file is recognised, beside length and checksum. A bare name says something in its tablet only; an id of its
-/// own is good in the whole cluster, so that a restored table still has its files.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Identity {
-    Name(u64, String),
-    Id(String),
-}
-
-impl Identity {
-    fn of(tablet: u64, name: &str, id: &str) -> Self {
-        if id == name { Self::Name(tablet, name.to_owned()) } else { Self::Id(id.to_owned()) }
-    }
 }
 
 /// What is known of a file before it is opened.
@@ -111,7 +102,7 @@ pub struct PartitionPages {
     pub table: u64,
     /// The partition.
     pub partition: u64,
-    /// Pages of [`TabletEntry`] lines, in the order of the calls.
+    /// Pages of [`TabletEntry`](crate::TabletEntry) lines, in the order of the calls.
     pub pages: Vec<PageRef>,
     /// How many tablets.
     pub tablets: u64,
@@ -138,8 +129,7 @@ struct Partition {
     /// Of this partition: its token stops what is under way for it, and no more.
     context: Arc<Context>,
     written: PartitionPages,
-    /// Files of the earlier snapshot.
-    base: BTreeMap<Identity, FileEntry>,
+    earlier: Earlier,
     /// Tablets with files that are not placed yet, in order; the first has number `first`.
     waiting: VecDeque<Waiting>,
     first: u64,
@@ -149,6 +139,8 @@ struct Partition {
     issued: u64,
     taken: u64,
     batch: Vec<(Slot, FileIn)>,
+    /// The first tablet that waits for a pack, if any does.
+    packing_from: Option<u64>,
     pack: Pack,
     pack_puts: JoinSet<Result<()>>,
     lines: Lines,
@@ -158,7 +150,7 @@ struct Partition {
 
 #[derive(Debug)]
 struct Waiting {
-    entry: TabletEntry,
+    line: Line,
     files: Vec<Option<FileEntry>>,
     missing: usize,
 }
@@ -195,32 +187,22 @@ impl TabletWriter {
         Self { context: Arc::new(context), partition: None }
     }
 
-    /// Begins a partition's share. `base` is the partition in a manifest from [`Session::base`] of this very session:
-    /// what an earlier snapshot has, and this session keeps.
+    /// Begins a partition's share. `bases`, from [`Session::bases`] of this very session, tells what earlier snapshots
+    /// have.
     ///
     /// # Errors
-    /// `Invalid` while another partition is open; what the store says. A damaged base is not an error: nothing of it
-    /// is reused.
-    pub async fn begin_partition(
-        &mut self,
-        table: u64,
-        partition: u64,
-        base: Option<&PartitionManifest>,
-    ) -> Result<()> {
+    /// `Invalid` while another partition is open.
+    pub fn begin_partition(&mut self, table: u64, partition: u64, bases: Option<PartitionBases>) -> Result<()> {
         if self.partition.is_some() {
             return Err(Error::Invalid("a partition is begun before the one before it has ended".to_owned()));
         }
-        let base = match base {
-            Some(base) => Self::read_base(&self.context, base).await?,
-            None => BTreeMap::new(),
-        };
         let written =
             PartitionPages { table, partition, pages: Vec::new(), tablets: 0, files: 0, bytes: 0, bytes_sent: 0 };
         let context = Arc::new(self.context.child());
         self.partition = Some(Box::new(Partition {
             context,
             written,
-            base,
+            earlier: Earlier::new(bases),
             waiting: VecDeque::new(),
             first: 0,
             work: JoinSet::new(),
@@ -228,6 +210,7 @@ impl TabletWriter {
             issued: 0,
             taken: 0,
             batch: Vec::new(),
+            packing_from: None,
             pack: Pack::default(),
             pack_puts: JoinSet::new(),
             lines: Lines::new(PageKind::Tablets),
@@ -237,33 +220,8 @@ impl TabletWriter {
         Ok(())
     }
 
-    async fn read_base(context: &Context, base: &PartitionManifest) -> Result<BTreeMap<Identity, FileEntry>> {
-        let mut tablets = reader::tablets(context.objects.clone(), base.pages.clone());
-        let mut files = BTreeMap::new();
-        loop {
-            match tablets.try_next().await {
-                Ok(Some(entry)) => {
-                    for file in entry.files {
-                        files.insert(Identity::of(entry.tablet, &file.name, file.identity()), file);
-                    }
-                }
-                Ok(None) => break,
-                Err(damaged) if damaged.kind() == ErrorKind::Corrupt => {
-                    tracing::warn!(
-                        error = &damaged as &dyn std::error::Error,
-                        "an earlier snapshot is damaged, everything is sent again"
-                    );
-                    return Ok(BTreeMap::new());
-                }
-                Err(failed) => return Err(failed),
-            }
-        }
-        // Only pages that were seen whole may stand in the new snapshot.
-        context.session.may_share_partition(base);
-        Ok(files)
-    }
-
-    /// Adds a tablet. Returns when its files are under way, not when they are there; waits when enough is under way.
+    /// Adds a tablet, best in the order of buckets: in another one less is found of what earlier snapshots have. Returns
+    /// when its files are under way, not when they are there; waits when enough is under way.
     ///
     /// # Errors
     /// `Invalid` outside of a partition or for an impossible file name; the first error of any work under way:
@@ -301,10 +259,19 @@ impl TabletWriter {
 
 impl Partition {
     async fn add(&mut self, context: &Arc<Context>, tablet: TabletEntryIn) -> Result<()> {
+        self.make_way(context).await?;
         let number = self.first + self.waiting.len() as u64;
+        let mut known = match self.earlier.find(context, Sought::new(&tablet)).await? {
+            Known::Files(files) => files,
+            Known::Whole(line) => {
+                let bytes = tablet.files.iter().map(|file| file.len_bytes).fold(0, u64::saturating_add);
+                return self.refer(context, bytes, *line).await;
+            }
+        };
         let TabletEntryIn { tablet: tablet_id, bucket, version, lineage, meta, files } = tablet;
-        let entry = TabletEntry { tablet: tablet_id, bucket, version, lineage, meta, files: Vec::new() };
-        self.waiting.push_back(Waiting { entry, files: vec![None; files.len()], missing: files.len() });
+        let meta = to_raw_value(&meta).map_err(|failed| Error::Internal(format!("cannot be JSON: {failed}")))?;
+        let line = Line { tablet: tablet_id, bucket, version, lineage, meta, files: Vec::new() };
+        self.waiting.push_back(Waiting { line, files: vec![None; files.len()], missing: files.len() });
         for (position, file) in files.into_iter().enumerate() {
             if context.stop.is_cancelled() {
                 return Err(Error::Cancelled);
@@ -315,11 +282,12 @@ impl Partition {
             self.written.files += 1;
             self.written.bytes += file.len_bytes;
             let slot = Slot { tablet: number, tablet_id, file: position };
-            if let Some(known) = self.known(tablet_id, &file) {
+            if let Some(known) = known.remove(&position) {
                 (context.progress)(file.len_bytes);
                 self.place(slot, known)?;
             } else if file.len_bytes <= context.options.small_bytes {
                 self.batch.push((slot, file));
+                self.packing_from.get_or_insert(number);
                 let bytes: u64 = self.batch.iter().map(|(_, file)| file.len_bytes).sum();
                 if bytes >= BATCH_BYTES || self.batch.len() >= BATCH_FILES {
                     self.issue_batch(context).await?;
@@ -338,11 +306,39 @@ impl Partition {
         self.write_lines(context).await
     }
 
-    /// What an earlier snapshot has of this file. A name alone proves nothing.
-    fn known(&self, tablet: u64, file: &FileIn) -> Option<FileEntry> {
-        let known = self.base.get(&Identity::of(tablet, &file.name, &file.id))?;
-        let same = known.len_bytes == file.len_bytes && known.crc32 == file.crc32;
-        same.then(|| FileEntry { name: file.name.clone(), id: identity(file), ..known.clone() })
+    /// Takes over what an earlier snapshot says of a tablet with the same rows, of `bytes` in its files of today.
+    async fn refer(&mut self, context: &Arc<Context>, bytes: u64, mut line: Line) -> Result<()> {
+        let files: Vec<Option<FileEntry>> = std::mem::take(&mut line.files).into_iter().map(Some).collect();
+        self.written.tablets += 1;
+        self.written.files += files.len() as u64;
+        self.written.bytes += files.iter().flatten().map(|file| file.len_bytes).fold(0, u64::saturating_add);
+        (context.progress)(bytes);
+        self.waiting.push_back(Waiting { line, files, missing: 0 });
+        self.write_lines(context).await
+    }
+
+    /// Keeps the row of waiting tablets short: tablets of which all is known come fast.
+    async fn make_way(&mut self, context: &Arc<Context>) -> Result<()> {
+        // Judged by what was called for, not by what has come back, so that equal input makes equal packs.
+        let next = self.first + self.waiting.len() as u64;
+        if self.packing_from.is_some_and(|from| next - from >= WAITING_MAX as u64) {
+            self.end_packing(context).await?;
+        }
+        while self.waiting.len() >= WAITING_MAX && !self.work.is_empty() {
+            self.join_one(context).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for all files that are under way, and closes the pack.
+    async fn end_packing(&mut self, context: &Arc<Context>) -> Result<()> {
+        self.issue_batch(context).await?;
+        while !self.work.is_empty() {
+            self.join_one(context).await?;
+        }
+        self.flush_pack(context).await?;
+        self.packing_from = None;
+        self.write_lines(context).await
     }
 
     /// Waits until one more piece of work may begin.
@@ -418,11 +414,11 @@ impl Partition {
     /// Writes the entries of tablets that are complete, in order.
     async fn write_lines(&mut self, context: &Arc<Context>) -> Result<()> {
         while self.waiting.front().is_some_and(|waiting| waiting.missing == 0) {
-            let Some(Waiting { mut entry, files, .. }) = self.waiting.pop_front() else { break };
+            let Some(Waiting { mut line, files, .. }) = self.waiting.pop_front() else { break };
             self.first += 1;
-            entry.files = files.into_iter().flatten().collect();
-            self.lines.push(&entry)?;
-            if cut_behind(entry.tablet, self.lines.len_bytes(), context.options.page_bytes) {
+            line.files = files.into_iter().flatten().collect();
+            self.lines.push(&line)?;
+            if cut_behind(line.tablet, self.lines.len_bytes(), context.options.page_bytes) {
                 self.flush_page(context).await?;
             }
         }
@@ -466,12 +462,7 @@ impl Partition {
     }
 
     async fn end(&mut self, context: &Arc<Context>) -> Result<PartitionPages> {
-        self.issue_batch(context).await?;
-        while !self.work.is_empty() {
-            self.join_one(context).await?;
-        }
-        self.flush_pack(context).await?;
-        self.write_lines(context).await?;
+        self.end_packing(context).await?;
         self.flush_page(context).await?;
         while let Some(put) = self.pack_puts.join_next().await {
             joined(put)??;

@@ -7,7 +7,8 @@ use env::rt::CancellationToken;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use repository::{
-    Error, ErrorKind, Limiter, LocalStore, Purpose, Repository, StreamOptions, TabletEntryIn, local, no_progress,
+    Error, ErrorKind, Limiter, LocalStore, Purpose, Repository, StreamOptions, TableSought, TabletEntryIn, local,
+    no_progress,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -87,11 +88,13 @@ async fn a_name_alone_is_not_reused() {
 /// Sends the tablets of a world under other numbers, with ids that begin with `ids`; gives what had to be sent.
 async fn renumbered(repository: &Repository, world: &World, ids: Option<&str>, add: u64) -> repository::PartitionPages {
     let session = session(repository).await;
-    let base = session.base_named("cluster", "shop", "events").await.unwrap();
-    let base = base.as_ref().and_then(|base| base.partition_named("p0"));
+    // Only by its names.
+    let sought = TableSought { id: TABLE + 1, ..SOUGHT };
+    let first = session.base(&sought).await.unwrap().is_none();
+    let bases = session.bases(&sought).await.unwrap().partition(PARTITION + 1, "p0");
     let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), CancellationToken::new());
-    writer.begin_partition(TABLE + 1, PARTITION + 1, base).await.unwrap();
-    for (tablet, files) in world {
+    writer.begin_partition(TABLE + 1, PARTITION + 1, Some(bases)).unwrap();
+    for (bucket, (tablet, files)) in (0..).zip(world) {
         let mut files = files_in(files, &Arc::default());
         for file in &mut files {
             if let Some(ids) = ids {
@@ -100,12 +103,12 @@ async fn renumbered(repository: &Repository, world: &World, ids: Option<&str>, a
         }
         let tablet = tablet + add;
         writer
-            .add(TabletEntryIn { tablet, bucket: 0, version: 1, lineage: None, meta: json!({"of": tablet}), files })
+            .add(TabletEntryIn { tablet, bucket, version: 1, lineage: None, meta: json!({"of": tablet}), files })
             .await
             .unwrap();
     }
     let pages = writer.end_partition().await.unwrap();
-    if base.is_none() {
+    if first {
         let partition = repository::PartitionManifest {
             id: PARTITION,
             name: "p0".into(),
@@ -165,9 +168,9 @@ async fn another_cluster_shares_nothing() {
     let (_, repository) = memory().await;
     back_up(&repository, "a", &world(2, 1000)).await;
     let session = session(&repository).await;
-    assert!(session.base("cluster", TABLE).await.unwrap().is_some());
-    assert!(session.base("other", TABLE).await.unwrap().is_none());
-    assert!(session.base("cluster", TABLE + 1).await.unwrap().is_none());
+    assert!(session.base(&SOUGHT).await.unwrap().is_some());
+    assert!(session.base(&TableSought { cluster: "other", ..SOUGHT }).await.unwrap().is_none());
+    assert!(session.base(&TableSought { id: TABLE + 1, name: "others", ..SOUGHT }).await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -271,7 +274,7 @@ async fn a_cancelled_upload_ends_soon_and_leaves_nothing() {
             stop.cancel();
         }
         let mut writer = session.writer(options(), Limiter::unlimited(), progress, stop);
-        writer.begin_partition(TABLE, PARTITION, None).await.unwrap();
+        writer.begin_partition(TABLE, PARTITION, None).unwrap();
         let failed = async {
             for (tablet, files) in world(20, 3_500_000) {
                 let files = files_in(&files, &Arc::default());
@@ -301,7 +304,7 @@ async fn progress_counts_each_byte_once_and_reused_ones_too() {
         let session = session(&repository).await;
         let told = Arc::new(AtomicU64::new(0));
         let heard = Arc::clone(&told);
-        let base = session.base("cluster", TABLE).await.unwrap();
+        let bases = session.bases(&SOUGHT).await.unwrap().partition(PARTITION, "p0");
         let stop = CancellationToken::new();
         let mut writer = session.writer(
             options(),
@@ -311,9 +314,7 @@ async fn progress_counts_each_byte_once_and_reused_ones_too() {
             }),
             stop,
         );
-        let base = base.as_ref().and_then(|base| base.partition(PARTITION));
-        assert_eq!(base.is_some(), label == "b");
-        writer.begin_partition(TABLE, PARTITION, base).await.unwrap();
+        writer.begin_partition(TABLE, PARTITION, Some(bases)).unwrap();
         for (tablet, files) in &world {
             let files = files_in(files, &Arc::default());
             writer
@@ -337,7 +338,7 @@ async fn a_source_that_changed_under_its_checksum_is_refused() {
     for len in [100usize, 200_000, 3_000_000] {
         let session = session(&repository).await;
         let mut writer = session.writer(options(), Limiter::unlimited(), no_progress(), CancellationToken::new());
-        writer.begin_partition(TABLE, PARTITION, None).await.unwrap();
+        writer.begin_partition(TABLE, PARTITION, None).unwrap();
         let files = [("1-0.parquet".to_owned(), noise(1, len))].into_iter().collect();
         let mut files = files_in(&files, &Arc::default());
         files[0].open = Box::new(move || Box::pin(std::future::ready(Ok(noise(2, len)))));
@@ -362,8 +363,8 @@ async fn bad_requests_are_refused_before_anything_is_sent() {
     let mut writer =
         session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
     assert_eq!(writer.end_partition().await.unwrap_err().kind(), ErrorKind::Invalid);
-    writer.begin_partition(1, 1, None).await.unwrap();
-    assert_eq!(writer.begin_partition(1, 2, None).await.unwrap_err().kind(), ErrorKind::Invalid);
+    writer.begin_partition(1, 1, None).unwrap();
+    assert_eq!(writer.begin_partition(1, 2, None).unwrap_err().kind(), ErrorKind::Invalid);
     let files = [("../x".to_owned(), Bytes::new())].into_iter().collect();
     let files = files_in(&files, &Arc::default());
     let failed =

@@ -21,6 +21,7 @@
 mod backup;
 mod crash;
 mod damage;
+mod dedup;
 mod diff;
 mod golden;
 mod independent;

@@ -4,7 +4,8 @@ use env::rt::CancellationToken;
 use futures::TryStreamExt;
 use repository::{
     ChunkSink, FileEntry, Limiter, PartitionManifest, Purpose, Repository, Session, SnapshotReader, SnapshotRoot,
-    SnapshotSummary, StreamOptions, SweepPlan, TableManifest, TableRef, TabletEntryIn, TabletWriter, no_progress,
+    SnapshotSummary, StreamOptions, SweepPlan, TableManifest, TableRef, TableSought, TabletEntryIn, TabletWriter,
+    no_progress,
 };
 
 fn spawned<T: Send + 'static>(_: impl Future<Output = T> + Send + 'static) {}
@@ -30,12 +31,14 @@ fn all(
         repository.sweep_plan(&no_progress()).await?;
         repository.sweep(&plan, &no_progress()).await?;
         repository.check_log().await?;
-        session.base("x", 1).await?;
+        let sought = TableSought { cluster: "x", id: 1, database: "d", name: "t" };
+        session.base(&sought).await?;
+        let bases = session.bases(&sought).await?.partition(1, "p");
         session.put_table(&table).await?;
         session.put_root(&root).await?;
         session.commit(summary).await?;
         session.abort().await?;
-        writer.begin_partition(1, 1, Some(&partition)).await?;
+        writer.begin_partition(1, 1, Some(bases))?;
         writer.add(tablet).await?;
         writer.end_partition().await?;
         reader.table(&table_ref).await?;

@@ -31,7 +31,7 @@ async fn copy(disk: &RealDisk, files: &[(String, u32, u64)], to: &std::path::Pat
     let session = session(&repository).await;
     let mut writer =
         session.writer(StreamOptions::default(), Limiter::unlimited(), no_progress(), CancellationToken::new());
-    writer.begin_partition(1, 1, None).await.unwrap();
+    writer.begin_partition(1, 1, None).unwrap();
     for (tablet, batch) in files.chunks(16).enumerate() {
         let files = batch
             .iter()

@@ -13,7 +13,7 @@ use object_store::{
 use parking_lot::Mutex;
 use repository::{
     ChunkSink, Error, FileIn, Limiter, PartitionManifest, Purpose, Repository, Session, SnapshotRoot, SnapshotSummary,
-    Source, StreamOptions, TableManifest, TableRef, TabletEntryIn, no_progress,
+    Source, StreamOptions, TableManifest, TableRef, TableSought, TabletEntryIn, no_progress,
 };
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -70,6 +70,10 @@ pub fn files_in(files: &BTreeMap<String, Bytes>, opened: &Arc<AtomicU64>) -> Vec
         .collect()
 }
 
+/// The table of all worlds.
+pub const SOUGHT: TableSought<'static> =
+    TableSought { cluster: "cluster", id: TABLE, database: "shop", name: "events" };
+
 /// Small units, so that small worlds use every path.
 pub fn options() -> StreamOptions {
     StreamOptions { in_flight: 4, part_bytes: 1 << 20, small_bytes: 64 << 10, pack_bytes: 4000, page_bytes: 2000 }
@@ -118,8 +122,11 @@ pub async fn upload_of(
     let (mut refs, mut bytes_sent) = (Vec::new(), 0);
     for &(table, name, world) in tables {
         let partition = table * 10;
-        let base = session.base(database.cluster, table).await?;
-        writer.begin_partition(table, partition, base.as_ref().and_then(|base| base.partition(partition))).await?;
+        let sought = TableSought { cluster: database.cluster, id: table, database: database.name, name };
+        // An unchanged table's page is shared.
+        session.base(&sought).await?;
+        let bases = session.bases(&sought).await?.partition(partition, "p0");
+        writer.begin_partition(table, partition, Some(bases))?;
         for (tablet, files) in world {
             let files = files_in(files, &opened);
             let bucket = (tablet % 1000) as u32;

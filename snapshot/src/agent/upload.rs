@@ -11,7 +11,7 @@ use catalog::records::task::{PartitionShare, TaskRecord, UploadedPartition};
 use catalog::{At, keys};
 use env::ids::{TableId, TabletId};
 use env::rt::CancellationToken;
-use repository::{FileIn, PartitionPages, Session, TableManifest, TabletEntryIn};
+use repository::{FileIn, PartitionPages, Session, TableBases, TableSought, TabletEntryIn};
 use std::sync::Arc;
 
 pub(super) async fn upload(
@@ -26,22 +26,18 @@ pub(super) async fn upload(
     let progress: repository::Progress = Arc::new(move |bytes| counted.add_bytes(bytes));
     let stream = context.node.shared.options.stream;
     let mut writer = session.writer(stream, context.limiter(job), progress, stop.clone());
-    let mut base: Option<(u64, Option<TableManifest>)> = None;
+    let mut bases: Option<(u64, Option<TableBases>)> = None;
     let mut product = Product::default();
     for share in task.shares() {
-        let earlier = match &base {
-            Some((table, manifest)) if *table == share.table => manifest.as_ref(),
+        let of_table = match &bases {
+            Some((table, found)) if *table == share.table => found.as_ref(),
             Some(_) | None => {
-                let found = earlier_copy(context, session, job, share.table).await?;
-                base.insert((share.table, found)).1.as_ref()
+                let found = earlier_copies(context, session, job, share.table).await?;
+                bases.insert((share.table, found)).1.as_ref()
             }
         };
-        // A restore gives partitions new numbers; their names stay.
-        let same = |manifest: &'_ TableManifest| {
-            manifest.partition(share.source).or_else(|| manifest.partition_named(&share.name)).cloned()
-        };
-        let earlier = earlier.and_then(same);
-        writer.begin_partition(share.table, share.source, earlier.as_ref()).await?;
+        let of_partition = of_table.map(|table| table.partition(share.source, &share.name));
+        writer.begin_partition(share.table, share.source, of_partition)?;
         for (bucket, tablet) in &share.tablets {
             let entry = entry(context, share, *bucket, *tablet)?;
             let files = entry.files.len() as u64;
@@ -55,20 +51,18 @@ pub(super) async fn upload(
     Ok(product)
 }
 
-/// What the repository has of a table already: under its number, or under its name when it was restored since.
-async fn earlier_copy(
+/// What the repository has of a table already; none when the table is gone from the catalog, with its name.
+async fn earlier_copies(
     context: &JobContext,
     session: &Session,
     job: &JobRecord,
     table: u64,
-) -> Result<Option<TableManifest>> {
+) -> Result<Option<TableBases>> {
     let shared = &context.node.shared;
-    if let Some(found) = session.base(&shared.cluster, table).await? {
-        return Ok(Some(found));
-    }
     let key = keys::table(job.database, TableId(table));
     let Some(record) = shared.catalog.get::<TableRecord>(&key, At::Latest).await? else { return Ok(None) };
-    Ok(session.base_named(&shared.cluster, &job.database_name, &record.name).await?)
+    let sought = TableSought { cluster: &shared.cluster, id: table, database: &job.database_name, name: &record.name };
+    Ok(Some(session.bases(&sought).await?))
 }
 
 fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: TabletId) -> Result<TabletEntryIn> {

@@ -18,7 +18,7 @@ use env::rt::time::unix_millis;
 use futures::future::{BoxFuture, try_join_all};
 use repository::{
     PageRef, PartitionManifest, Purpose, Repository, Session, SessionId, SnapshotRoot, SnapshotSummary, TableManifest,
-    TableRef,
+    TableRef, TableSought,
 };
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -117,8 +117,11 @@ pub(super) async fn await_uploads(shared: &Shared, job: &Stored<JobRecord>) -> R
         Ended::Done(uploads) => uploads,
         Ended::Event(event) => return Ok(event.into()),
     };
-    let sent = uploads.iter().flat_map(uploaded).map(|partition| partition.bytes_sent);
-    Ok(Event::Uploaded { bytes_sent: sent.fold(0, u64::saturating_add) }.into())
+    let sum =
+        |of: fn(&UploadedPartition) -> u64| uploads.iter().flat_map(uploaded).map(of).fold(0, u64::saturating_add);
+    // An earlier copy that is referred to as a whole may have other files than the tablet has here.
+    let (files, bytes) = (sum(|part| part.files), sum(|part| part.bytes));
+    Ok(Event::Uploaded { files, bytes, bytes_sent: sum(|part| part.bytes_sent) }.into())
 }
 
 fn uploaded(task: &TaskRecord) -> &[UploadedPartition] {
@@ -150,7 +153,8 @@ pub(super) async fn save_meta(shared: &Shared, job: &Stored<JobRecord>) -> Resul
         let puts = batch.iter().map(|table| -> BoxFuture<'_, Result<TableRef>> {
             Box::pin(async {
                 // An unchanged table has the same page as before, which is then shared, not written again.
-                session.base(&shared.cluster, table.id).await?;
+                let (cluster, database) = (shared.cluster.as_str(), job.database_name.as_str());
+                session.base(&TableSought { cluster, id: table.id, database, name: &table.name }).await?;
                 Ok(session.put_table(table).await?)
             })
         });

@@ -124,9 +124,9 @@ pub(super) fn apply(mut job: JobRecord, event: Event, now_ms: u64) -> JobRecord 
         (BackupState::UploadSnapshot { cut, session }, Event::SessionOpened) => {
             enter(&mut job, BackupState::Uploading { cut, session });
         }
-        (BackupState::Uploading { cut, session }, Event::Uploaded { bytes_sent }) => {
+        (BackupState::Uploading { cut, session }, Event::Uploaded { files, bytes, bytes_sent }) => {
             if enter(&mut job, BackupState::SaveMeta { cut, session }) {
-                job.counts.bytes_sent = bytes_sent;
+                job.counts = JobCounts { files, bytes, bytes_sent, ..job.counts };
                 job.times.transfer_finished_ms = Some(now_ms);
             }
         }

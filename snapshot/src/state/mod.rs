@@ -96,6 +96,10 @@ pub enum Event {
     SessionOpened,
     /// Everything is sent.
     Uploaded {
+        /// Files that the snapshot has.
+        files: u64,
+        /// Bytes in them.
+        bytes: u64,
         /// Bytes that had to be sent.
         bytes_sent: u64,
     },

@@ -107,7 +107,7 @@ fn events() -> Vec<Event> {
         Event::VersionGone { message: "gone".into() },
         Event::Pinned { session: "0.aa".into(), files: 1, bytes: 2 },
         Event::SessionOpened,
-        Event::Uploaded { bytes_sent: 2 },
+        Event::Uploaded { files: 3, bytes: 31, bytes_sent: 2 },
         Event::MetaSaved { root: root() },
         Event::Committed,
         Event::SessionAborted,
@@ -349,7 +349,7 @@ fn milestones_are_noted_in_order() {
         },
         Event::Pinned { session: "0.aa".into(), files: 3, bytes: 30 },
         Event::SessionOpened,
-        Event::Uploaded { bytes_sent: 20 },
+        Event::Uploaded { files: 3, bytes: 31, bytes_sent: 20 },
         Event::MetaSaved { root: root() },
         Event::Committed,
         Event::Cleaned,
@@ -366,7 +366,7 @@ fn milestones_are_noted_in_order() {
         finished_ms: Some(7_000),
     };
     assert_eq!(job.times, times);
-    assert_eq!(job.counts, JobCounts { tables: 2, partitions: 0, tablets: 8, files: 3, bytes: 30, bytes_sent: 20 });
+    assert_eq!(job.counts, JobCounts { tables: 2, partitions: 0, tablets: 8, files: 3, bytes: 31, bytes_sent: 20 });
 }
 
 /// What a driver that does its duty would report, when all goes well.
@@ -378,7 +378,7 @@ fn success(duty: Duty, job: &JobRecord) -> Event {
         }
         Duty::AwaitPins => Event::Pinned { session: "0.aa".into(), files: 0, bytes: 0 },
         Duty::OpenSession => Event::SessionOpened,
-        Duty::AwaitUploads => Event::Uploaded { bytes_sent: 0 },
+        Duty::AwaitUploads => Event::Uploaded { files: 3, bytes: 31, bytes_sent: 0 },
         Duty::SaveMeta => Event::MetaSaved { root: root() },
         Duty::Commit => Event::Committed,
         Duty::AbortSession => Event::SessionAborted,

@@ -6,6 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::similar_names,
@@ -19,6 +20,7 @@ mod backup;
 mod cancel;
 mod crash;
 mod damage;
+mod dedup;
 mod export;
 mod faults;
 mod maintenance;
