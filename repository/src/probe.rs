@@ -36,7 +36,7 @@ const PART_BYTES: u32 = 5 << 20;
 const OBJECT_BYTES_MAX: u64 = 32 << 20;
 
 /// Something that a store promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
 pub enum Promised {
     /// Of many who create one name at one time, exactly one does, and what it wrote stays.
