@@ -2,6 +2,7 @@
 
 use crate::run::{cargo, must, root};
 use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 
 /// Crates that may not reach below `node`: what a backup copies is copied raw, and the heavy query engine stays where
 /// it is used.
@@ -14,6 +15,7 @@ pub(crate) fn lint() -> Result<()> {
     must(&mut cargo(["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"]))?;
     must(cargo(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "--deny warnings"))?;
     dependencies()?;
+    built_once()?;
     runtime_names()
 }
 
@@ -34,6 +36,32 @@ fn dependencies() -> Result<()> {
                 bail!("{package} depends on {banned}; only node may (see docs/decisions)");
             }
         }
+    }
+    Ok(())
+}
+
+/// The program's dependencies with their features, as a build of `packages` would have them.
+fn features(packages: &[&str], edges: &str) -> Result<BTreeSet<String>> {
+    let output = cargo(["tree", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges]).args(packages).output()?;
+    if !output.status.success() {
+        bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let lines = String::from_utf8_lossy(&output.stdout);
+    Ok(lines.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).filter(|line| !line.is_empty()).collect())
+}
+
+/// A feature that only the tests switch on would have the query engine built twice, ten minutes each.
+fn built_once() -> Result<()> {
+    eprintln!("\n$ the features of the program, alone and beside the tests");
+    let tested = features(&["--workspace"], "normal,build,dev")?;
+    let alone = features(&["--package", "tabularium"], "normal,build")?;
+    let different: Vec<&str> = alone.difference(&tested).map(String::as_str).collect();
+    if !different.is_empty() {
+        bail!(
+            "built alone, the program has dependencies with other features than in a build of everything, so they and \
+             all that needs them are built twice; switch the same features on in Cargo.toml: {}",
+            different.join(", ")
+        );
     }
     Ok(())
 }

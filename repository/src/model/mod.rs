@@ -351,7 +351,9 @@ impl Protocol {
             Pc::Idle if writer.life < self.lives => acts.push(Act::Begin(number)),
             Pc::Idle | Pc::Done(_) => {}
             Pc::Plan { opening } => {
-                let from = if self.is(Weak::ReuseFromHead) { world.chain.newest() } else { *opening };
+                let newest = world.chain.newest();
+                // Who took another's record for its own may believe in an opening that is not there.
+                let from = if self.is(Weak::ReuseFromHead) { newest } else { newest.min(*opening) };
                 let content = world.chain.at(from).content();
                 acts.extend(content.into_iter().map(|name| Act::Reuse(number, name)));
                 acts.push(Act::Upload(number));
