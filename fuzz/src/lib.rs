@@ -3,6 +3,12 @@
 //! The targets run in three ways: `tests/replay.rs` runs the corpora and random changes of them on any toolchain, with every
 //! test; `cargo fuzz run` looks for more with coverage; and whoever has a file that crashed runs that one. The README
 //! has the commands.
+#![allow(
+    clippy::allow_attributes,
+    clippy::expect_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a target that panics has found something, and each looks at the few variants that it is about"
+)]
 
 #[cfg(not(madsim))]
 mod node;

@@ -1,5 +1,5 @@
 //! The whole contract of an object store, as checks that a driver can be held to: what the protocol needs, which the
-//! [probe](crate::probe) finds out, and what else the trait promises. For tests of drivers; a store that a repository is on
+//! [probe](mod@crate::probe) finds out, and what else the trait promises. For tests of drivers; a store that a repository is on
 //! need not keep the second part.
 
 use crate::error::{Error, Result};

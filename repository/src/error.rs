@@ -177,6 +177,9 @@ impl Error {
     pub(crate) fn from_store(object: &str, failed: object_store::Error) -> Self {
         use object_store::Error as Store;
         let object = object.to_owned();
+        if may_pass(&failed) {
+            return Self::Unavailable { object, source: failed.into() };
+        }
         if full(&failed) {
             return Self::Full { object, source: failed.into() };
         }
@@ -210,6 +213,26 @@ impl Error {
             other => Self::Unavailable { object, source: other.into() },
         }
     }
+}
+
+/// Whether a store's error may be gone at the next attempt: whatever is not known to stay.
+pub(crate) fn may_pass(failed: &object_store::Error) -> bool {
+    use object_store::Error as Store;
+    let stays = |refusal: &Refusal| {
+        matches!(refusal.meaning(), Meaning::NoBucket | Meaning::Elsewhere | Meaning::Full | Meaning::Unsupported)
+    };
+    let known = matches!(
+        failed,
+        Store::NotFound { .. }
+            | Store::AlreadyExists { .. }
+            | Store::PermissionDenied { .. }
+            | Store::Unauthenticated { .. }
+            | Store::NotSupported { .. }
+            | Store::NotImplemented { .. }
+            | Store::UnknownConfigurationKey { .. }
+            | Store::InvalidPath { .. }
+    );
+    !known && !full(failed) && !Refusal::of(failed).is_some_and(stays)
 }
 
 /// Space is the one thing a source or a sink may lack that the caller treats in a way of its own.

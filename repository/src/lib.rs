@@ -65,7 +65,8 @@ mod local;
 mod location;
 mod log;
 mod manifest;
-#[cfg(all(test, not(madsim)))]
+#[cfg(test)]
+#[cfg(not(madsim))]
 mod model;
 mod names;
 mod objects;

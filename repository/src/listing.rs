@@ -69,12 +69,11 @@ impl Objects {
 /// The name that a client refuses to show: one that no [`Path`] can have.
 fn bad_name(failed: &object_store::Error) -> Option<&str> {
     use object_store::path::Error as Bad;
-    match failed {
-        object_store::Error::InvalidPath { source: Bad::EmptySegment { path } | Bad::BadSegment { path, .. } } => {
-            Some(path)
-        }
-        _ => None,
-    }
+    let object_store::Error::InvalidPath { source: Bad::EmptySegment { path } | Bad::BadSegment { path, .. } } = failed
+    else {
+        return None;
+    };
+    Some(path)
 }
 
 /// The first place behind all names that have the same impossible segment at the same place, and behind `last`. No

@@ -229,7 +229,7 @@ impl Log {
             if let Some(made) = self.append_at(&head, action, owner).await? {
                 return Ok(made);
             }
-            back_off(attempt.min(5)).await;
+            back_off(attempt.min(4)).await;
         }
         Err(Error::Conflict { attempts: CONFLICTS_MAX }.into())
     }

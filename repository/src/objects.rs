@@ -2,7 +2,7 @@
 //! for each caller a limit that every request counts against and a token that ends them.
 //! Driver: decides nothing about the repository.
 
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, may_pass};
 use crate::limit::{Cost, Limiter};
 use crate::page::{PageKind, PageRef};
 use bytes::Bytes;
@@ -15,15 +15,16 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How often an operation is tried when the store's answer may be a passing one.
-pub(crate) const ATTEMPTS: u32 = 5;
+/// How often an operation is tried when the store's answer may be a passing one: for some five seconds, ten at most.
+pub(crate) const ATTEMPTS: u32 = 8;
 
 /// A write under way when the token says stop has so long to end: cut off, it might still take effect later.
 pub(crate) const GRACE: Duration = Duration::from_millis(500);
 
-/// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to the doubled bound, at most 1 s.
+/// Full jitter (Brooker, "Exponential Backoff and Jitter", 2015): anything up to a bound that grows fourfold from 5 ms
+/// to 4 s. A lost packet costs little, and a store that asks to slow down is left alone.
 pub(crate) async fn back_off(attempt: u32) {
-    let bound_ms = 5u64.checked_shl(attempt).unwrap_or(u64::MAX).min(1000);
+    let bound_ms = 5u64.checked_shl(attempt.saturating_mul(2)).unwrap_or(u64::MAX).min(4000);
     sleep(Duration::from_millis(1 + env::rand::below(bound_ms))).await;
 }
 
@@ -129,6 +130,11 @@ impl Objects {
         self.limiter.count_retry();
         self.or_stop(back_off(attempt)).await?;
         Ok(attempt + 1)
+    }
+
+    /// For the options of an upload: what decides whether a part of it is sent again.
+    pub(crate) fn again(&self) -> Again {
+        Again(self.clone())
     }
 
     pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
@@ -303,6 +309,33 @@ impl Objects {
             let Some(error) = failed else { return Ok(()) };
             attempt = self.passing(attempt, Error::from_store(names.first().map_or("", String::as_str), error)).await?;
         }
+    }
+}
+
+/// Decides whether a request that failed is sent again, where the store itself has to do it.
+#[derive(Debug, Clone)]
+pub(crate) struct Again(Objects);
+
+impl Again {
+    /// Waits until a request that moves `bytes` may be sent again, and counts it. Gives `failed` back when it will not
+    /// pass, or not soon, or when the token says stop.
+    pub(crate) async fn wait(
+        &self,
+        attempt: u32,
+        name: &str,
+        bytes: u64,
+        failed: object_store::Error,
+    ) -> object_store::Result<u32> {
+        let Self(objects) = self;
+        if !may_pass(&failed) || attempt + 1 >= ATTEMPTS {
+            return Err(failed);
+        }
+        let again = async {
+            let next = objects.passing(attempt, Error::from_store(name, failed)).await?;
+            objects.or_stop(objects.take(Cost::request(bytes))).await.map(|()| next)
+        };
+        // Nothing but the token is left to fail for.
+        again.await.map_err(|stopped| object_store::Error::Generic { store: "object store", source: stopped.into() })
     }
 }
 

@@ -268,7 +268,7 @@ impl Probe {
                 break;
             }
             // Everybody was told that another request is in the way, and none of them came through.
-            back_off(3).await;
+            back_off(2).await;
         }
         let made: Vec<u32> =
             answers.iter().filter(|(_, told)| *told == Answer::Made).map(|(racer, _)| *racer).collect();

@@ -144,13 +144,12 @@ impl Repository {
                     (ObjectName::Foreign, _) => return,
                     (ObjectName::Commit(_) | ObjectName::Identity, _) => {}
                     (_, Some(set)) if space.add(*set, bytes) => {}
-                    // Pinned by the generation at which a session was opened.
-                    (_, Some(_)) => session_bytes = session_bytes.saturating_add(bytes),
                     (_, None) if dead(&view, &listed.name, &parsed, None) => {
                         garbage_bytes = garbage_bytes.saturating_add(bytes);
                         garbage_objects += 1;
                     }
-                    (_, None) => session_bytes = session_bytes.saturating_add(bytes),
+                    // A session's own, or pinned by the generation at which one was opened.
+                    (_, None | Some(_)) => session_bytes = session_bytes.saturating_add(bytes),
                 }
                 stored_bytes = stored_bytes.saturating_add(bytes);
             };

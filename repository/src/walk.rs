@@ -195,10 +195,10 @@ impl Repository {
                 roots.add(&row.root, tally.pinned(), tally)?;
             }
         }
-        let tables = self.level(roots, PageKind::Table, tally, progress).await?;
-        let tablets = self.level(tables, PageKind::Tablets, tally, progress).await?;
+        let pages = self.level(roots, PageKind::Table, tally, progress).await?;
+        let pages = self.level(pages, PageKind::Tablets, tally, progress).await?;
         // What is below pages of tablets are objects.
-        self.level(tablets, PageKind::Tablets, tally, progress).await.map(drop)
+        self.level(pages, PageKind::Tablets, tally, progress).await.map(drop)
     }
 
     async fn level<T: Tally>(

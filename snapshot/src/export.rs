@@ -403,7 +403,7 @@ impl Export<'_> {
         for table in tables {
             let dir = disk::join(database, &folder::name(&table.name, table.id));
             let mut exported = self.table(table, &dir).await?;
-            exported.folder = dir.get(root_len..).unwrap_or_default().to_owned();
+            dir.get(root_len..).unwrap_or_default().clone_into(&mut exported.folder);
             done.push(exported);
         }
         Ok(done)

@@ -42,7 +42,8 @@ fn dependencies() -> Result<()> {
 
 /// The program's dependencies with their features, as a build of `packages` would have them.
 fn features(packages: &[&str], edges: &str) -> Result<BTreeSet<String>> {
-    let output = cargo(["tree", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges]).args(packages).output()?;
+    let output =
+        cargo(["tree", "--prefix", "none", "--format", "{p} [{f}]", "--edges", edges]).args(packages).output()?;
     if !output.status.success() {
         bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
     }

@@ -23,7 +23,10 @@ fn tables_become_folders() {
     assert_eq!((orders["rows"].as_u64(), orders["folder"].as_str()), (Some(4), Some("shop/orders")));
     assert_eq!((events["rows"].as_u64(), events["rewritten"].as_u64()), (Some(20_000), Some(0)));
     let schema = std::fs::read_to_string(out.join("shop/orders/_schema.sql")).unwrap();
-    assert!(schema.starts_with("CREATE TABLE `orders` (\n  `id` bigint NOT NULL") && schema.contains("largeint"), "{schema}");
+    assert!(
+        schema.starts_with("CREATE TABLE `orders` (\n  `id` bigint NOT NULL") && schema.contains("largeint"),
+        "{schema}"
+    );
     for path in files(&out).iter().filter(|path| path.extension().is_some_and(|ext| ext == "parquet")) {
         let bytes = std::fs::read(path).unwrap();
         assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"), "{}", path.display());

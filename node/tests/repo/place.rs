@@ -139,7 +139,8 @@ fn template() -> &'static Path {
     let (_keep, repository) = TEMPLATE.get_or_init(|| {
         let dir = tempfile::tempdir().unwrap();
         let (data, repository, csv) = (dir.path().join("data"), dir.path().join("r"), dir.path().join("events.csv"));
-        let rows: String = (0..EVENTS).map(|row| format!("2026-{:02}-01,{}\n", 1 + row % 2, noise(row))).collect();
+        let rows: Vec<String> = (0..EVENTS).map(|row| format!("2026-{:02}-01,{}\n", 1 + row % 2, noise(row))).collect();
+        let rows = rows.concat();
         std::fs::write(&csv, rows).unwrap();
         let location = format!("file://{}", repository.display());
         let csv = format!("file://{}", csv.display());

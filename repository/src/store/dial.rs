@@ -19,7 +19,7 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 const KEEPALIVE: Duration = Duration::from_secs(15);
 /// Between two pieces of an answer; before the first it covers sending the request. A part of 8 MiB gets through on a
 /// line of 1 Mbit/s.
-const SILENCE: Duration = Duration::from_secs(120);
+const SILENCE: Duration = Duration::from_mins(2);
 /// A whole request, so that nothing can hang for good: dripping bytes would keep the other limits quiet.
 const REQUEST: Duration = Duration::from_mins(15);
 /// Stores close idle connections after about a minute; a request on one that is just being closed would fail.

@@ -6,6 +6,8 @@ mod deletes;
 mod dial;
 mod keyring;
 #[cfg(not(madsim))]
+mod parts;
+#[cfg(not(madsim))]
 mod polite;
 mod properties;
 pub(crate) mod refusal;

@@ -3,6 +3,7 @@
 //! Owns the translation of refusals into the errors of the trait. What is asked and answered passes through untouched.
 
 use super::deletes::Deletes;
+use super::parts::Uploads;
 use super::refusal::{Meaning, Refusal, chain};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -11,7 +12,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     CopyOptions, Error, GetOptions, GetResult, GetResultPayload, ListResult, MultipartUpload, ObjectMeta, ObjectStore,
-    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result, UploadPart,
+    PutMode, PutMultipartOptions, PutOptions, PutPayload, PutResult, RenameOptions, Result,
 };
 use std::fmt;
 use std::ops::Range;
@@ -20,6 +21,7 @@ use std::sync::Arc;
 /// A store with its errors cleaned.
 pub(super) struct Polite {
     store: Arc<dyn ObjectStore>,
+    uploads: Uploads,
     /// How it deletes, where that is not certain.
     deletes: Option<Deletes>,
     place: Arc<Place>,
@@ -77,18 +79,19 @@ impl Place {
 impl Polite {
     pub(super) fn new(
         store: Arc<dyn ObjectStore>,
+        uploads: Uploads,
         deletes: Option<Deletes>,
         location: String,
         hidden: Vec<String>,
     ) -> Self {
-        Self { store, deletes, place: Arc::new(Place { location, hidden }) }
+        Self { store, uploads, deletes, place: Arc::new(Place { location, hidden }) }
     }
 
-    fn clean(&self, path: &Path) -> impl Fn(Error) -> Error + Send + use<> {
+    fn clean(&self, path: &Path) -> impl Fn(Error) -> Error + Send + Sync + use<> {
         self.clean_all(Some(path))
     }
 
-    fn clean_all(&self, prefix: Option<&Path>) -> impl Fn(Error) -> Error + Send + use<> {
+    fn clean_all(&self, prefix: Option<&Path>) -> impl Fn(Error) -> Error + Send + Sync + use<> {
         let (place, path) = (Arc::clone(&self.place), prefix.map(Path::to_string).unwrap_or_default());
         move |failed| place.clean(&path, failed)
     }
@@ -111,9 +114,11 @@ impl ObjectStore for Polite {
     async fn put_opts(&self, location: &Path, payload: PutPayload, options: PutOptions) -> Result<PutResult> {
         let create = options.mode == PutMode::Create;
         let put = self.store.put_opts(location, payload, options).await;
-        put.map_err(self.clean(location)).map_err(|failed| match failed {
-            Error::Precondition { path, source } if create => Error::AlreadyExists { path, source },
-            failed => failed,
+        put.map_err(self.clean(location)).map_err(|failed| {
+            if create && let Error::Precondition { path, source } = failed {
+                return Error::AlreadyExists { path, source };
+            }
+            failed
         })
     }
 
@@ -122,8 +127,8 @@ impl ObjectStore for Polite {
         location: &Path,
         options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let upload = self.store.put_multipart_opts(location, options).await.map_err(self.clean(location))?;
-        Ok(Box::new(PoliteUpload { upload, place: Arc::clone(&self.place), path: location.to_string() }))
+        let clean = Arc::new(self.clean(location));
+        Ok(Box::new(self.uploads.begin(location, options, clean).await?))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -164,35 +169,5 @@ impl ObjectStore for Polite {
 
     async fn rename_opts(&self, from: &Path, to: &Path, options: RenameOptions) -> Result<()> {
         self.store.rename_opts(from, to, options).await.map_err(self.clean(from))
-    }
-}
-
-/// An upload with its errors cleaned.
-struct PoliteUpload {
-    upload: Box<dyn MultipartUpload>,
-    place: Arc<Place>,
-    path: String,
-}
-
-impl fmt::Debug for PoliteUpload {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PoliteUpload").field(&self.path).finish()
-    }
-}
-
-#[async_trait]
-impl MultipartUpload for PoliteUpload {
-    fn put_part(&mut self, data: PutPayload) -> UploadPart {
-        let (place, path) = (Arc::clone(&self.place), self.path.clone());
-        let put = self.upload.put_part(data);
-        Box::pin(async move { put.await.map_err(|failed| place.clean(&path, failed)) })
-    }
-
-    async fn complete(&mut self) -> Result<PutResult> {
-        self.upload.complete().await.map_err(|failed| self.place.clean(&self.path, failed))
-    }
-
-    async fn abort(&mut self) -> Result<()> {
-        self.upload.abort().await.map_err(|failed| self.place.clean(&self.path, failed))
     }
 }

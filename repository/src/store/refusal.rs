@@ -105,9 +105,8 @@ impl Refusal {
             401 | 403 => Meaning::Denied,
             300..=399 => Meaning::Elsewhere,
             507 => Meaning::Full,
-            408 | 416 | 425 | 429 => Meaning::Passing,
             501 | 505 => Meaning::Unsupported,
-            500.. => Meaning::Passing,
+            408 | 416 | 425 | 429 | 500.. => Meaning::Passing,
             _ => Meaning::Unsupported,
         }
     }

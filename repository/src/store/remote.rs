@@ -5,6 +5,7 @@
 
 use super::deletes::Deletes;
 use super::dial::Dialer;
+use super::parts::Uploads;
 use super::polite::Polite;
 use super::properties::{
     AzureCredentials, AzureTarget, Endpoint, GcsCredentials, GcsTarget, S3Credentials, S3Target, Target,
@@ -12,9 +13,10 @@ use super::properties::{
 use super::refusal;
 use crate::error::{Error, Result};
 use crate::location::Location;
-use object_store::aws::AmazonS3Builder;
-use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
-use object_store::gcp::GoogleCloudStorageBuilder;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::azure::{AzureConfigKey, MicrosoftAzure, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorage, GoogleCloudStorageBuilder};
+use object_store::multipart::MultipartStore;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ClientOptions, ObjectStore, RetryConfig};
@@ -23,16 +25,18 @@ use std::sync::Arc;
 /// The store at a location on the network. Nothing is dialled yet.
 pub(super) fn connect(location: &Location, target: &Target) -> Result<Arc<dyn ObjectStore>> {
     let mut hidden = Vec::new();
-    let mut one_by_one = None;
-    let (store, prefix): (Arc<dyn ObjectStore>, &str) = match (location, target) {
+    let mut one_by_one: Option<Arc<dyn ObjectStore>> = None;
+    let (store, prefix): (Both, &str) = match (location, target) {
         (Location::S3 { bucket, prefix }, Target::S3(target)) => {
             let (many, single) = s3(bucket, target, &mut hidden)?;
-            one_by_one = Some(single);
-            (many, prefix)
+            one_by_one = Some(Arc::new(single));
+            (Both::of(many), prefix)
         }
-        (Location::Gcs { bucket, prefix }, Target::Gcs(target)) => (gcs(bucket, target, &mut hidden)?, prefix),
+        (Location::Gcs { bucket, prefix }, Target::Gcs(target)) => {
+            (Both::of(gcs(bucket, target, &mut hidden)?), prefix)
+        }
         (Location::Azure { container, prefix, .. }, Target::Azure(target)) => {
-            (azure(container, target, &mut hidden)?, prefix)
+            (Both::of(azure(container, target, &mut hidden)?), prefix)
         }
         (_, Target::Here | Target::S3(_) | Target::Gcs(_) | Target::Azure(_)) => {
             return Err(Error::Invalid(format!("the properties are not those of location {location}")));
@@ -42,9 +46,23 @@ pub(super) fn connect(location: &Location, target: &Target) -> Result<Arc<dyn Ob
     let below = |store: Arc<dyn ObjectStore>| -> Arc<dyn ObjectStore> {
         if prefix.as_ref().is_empty() { store } else { Arc::new(PrefixStore::new(store, prefix.clone())) }
     };
-    let store = below(store);
+    let uploads = Uploads::new(store.uploads, prefix.clone());
+    let store = below(store.objects);
     let deletes = one_by_one.map(|single| Deletes::new(Arc::clone(&store), below(single)));
-    Ok(Arc::new(Polite::new(store, deletes, location.to_string(), hidden)))
+    Ok(Arc::new(Polite::new(store, uploads, deletes, location.to_string(), hidden)))
+}
+
+/// One store, for requests of objects and for those of uploads in parts.
+struct Both {
+    objects: Arc<dyn ObjectStore>,
+    uploads: Arc<dyn MultipartStore>,
+}
+
+impl Both {
+    fn of<S: ObjectStore + MultipartStore>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { objects: Arc::<S>::clone(&store), uploads: store }
+    }
 }
 
 fn no_retries() -> RetryConfig {
@@ -61,11 +79,7 @@ fn unusable(failed: &object_store::Error, hidden: &[String]) -> Error {
 }
 
 /// The bucket twice: as one that deletes many objects in a request, and as one that does it one by one.
-fn s3(
-    bucket: &str,
-    target: &S3Target,
-    hidden: &mut Vec<String>,
-) -> Result<(Arc<dyn ObjectStore>, Arc<dyn ObjectStore>)> {
+fn s3(bucket: &str, target: &S3Target, hidden: &mut Vec<String>) -> Result<(AmazonS3, AmazonS3)> {
     let mut builder = match &target.credentials {
         S3Credentials::Environment => AmazonS3Builder::from_env(),
         S3Credentials::InstanceProfile | S3Credentials::Keys { .. } => AmazonS3Builder::new(),
@@ -102,10 +116,10 @@ fn s3(
         .with_retry(no_retries())
         .with_http_connector(Dialer::new(target.credentials == S3Credentials::Environment, hidden));
     let build = |builder: AmazonS3Builder| builder.build().map_err(|failed| unusable(&failed, hidden));
-    Ok((Arc::new(build(builder.clone())?), Arc::new(build(builder.with_disable_bulk_delete(true))?)))
+    Ok((build(builder.clone())?, build(builder.with_disable_bulk_delete(true))?))
 }
 
-fn gcs(bucket: &str, target: &GcsTarget, hidden: &mut Vec<String>) -> Result<Arc<dyn ObjectStore>> {
+fn gcs(bucket: &str, target: &GcsTarget, hidden: &mut Vec<String>) -> Result<GoogleCloudStorage> {
     let mut builder = GoogleCloudStorageBuilder::new();
     match &target.credentials {
         GcsCredentials::ServiceAccount { email, private_key_id, private_key } => {
@@ -130,17 +144,16 @@ fn gcs(bucket: &str, target: &GcsTarget, hidden: &mut Vec<String>) -> Result<Arc
     if let Some(endpoint) = &target.endpoint {
         builder = builder.with_base_url(endpoint.text());
     }
-    let store = builder
+    builder
         .with_bucket_name(bucket)
         .with_client_options(options(target.endpoint.as_ref()))
         .with_retry(no_retries())
         .with_http_connector(Dialer::new(false, hidden))
         .build()
-        .map_err(|failed| unusable(&failed, hidden))?;
-    Ok(Arc::new(store))
+        .map_err(|failed| unusable(&failed, hidden))
 }
 
-fn azure(container: &str, target: &AzureTarget, hidden: &mut Vec<String>) -> Result<Arc<dyn ObjectStore>> {
+fn azure(container: &str, target: &AzureTarget, hidden: &mut Vec<String>) -> Result<MicrosoftAzure> {
     let mut builder = MicrosoftAzureBuilder::new().with_account(&target.account).with_container_name(container);
     match &target.credentials {
         AzureCredentials::SharedKey(key) => {
@@ -167,11 +180,10 @@ fn azure(container: &str, target: &AzureTarget, hidden: &mut Vec<String>) -> Res
     if let Some(endpoint) = &target.endpoint {
         builder = builder.with_endpoint(endpoint.text().to_owned());
     }
-    let store = builder
+    builder
         .with_client_options(options(target.endpoint.as_ref()))
         .with_retry(no_retries())
         .with_http_connector(Dialer::new(false, hidden))
         .build()
-        .map_err(|failed| unusable(&failed, hidden))?;
-    Ok(Arc::new(store))
+        .map_err(|failed| unusable(&failed, hidden))
 }

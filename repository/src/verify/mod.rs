@@ -12,8 +12,8 @@
 //! 25 more for each file. A snapshot of 300,000 tablets has some 600 pages, so level meta takes a few MiB. What is read
 //! at one time is bounded too: some pages, and `in_flight` ranges of data.
 //!
-//! Parts: [`history`] and [`rows`] look at the log and the index, [`walk`] at the pages, [`stock`] at lengths,
-//! [`ranges`] chooses bytes, [`case`] traces what was found to snapshots, [`advice`] says what to do.
+//! Parts: `history` and `rows` look at the log and the index, `walk` at the pages, `stock` at lengths,
+//! `ranges` chooses bytes, `case` traces what was found to snapshots, `advice` says what to do.
 
 mod advice;
 mod case;

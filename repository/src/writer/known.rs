@@ -172,7 +172,7 @@ impl Copy {
 
     async fn next(&mut self, context: &Context) -> Result<Option<Line>> {
         loop {
-            match self.lines.next().map(|read| sound(read)).transpose()? {
+            match self.lines.next().map(sound).transpose()? {
                 Some(Some((_, line))) => return Ok(Some(line)),
                 // Behind damage there is nothing to be trusted.
                 Some(None) => self.lines = Box::new(std::iter::empty()),

@@ -185,6 +185,7 @@ impl Context {
             counted.done = 0;
             let mut options = PutMultipartOptions::default();
             options.extensions.insert(ExpectedLen(file.len_bytes));
+            options.extensions.insert(objects.again());
             let begun = objects.writing(object, 0, objects.store().put_multipart_opts(&path, options)).await?;
             let failed = match begun.map_err(|failed| Error::from_store(object, failed)) {
                 Ok(mut upload) => match self.upload(tablet, file, object, bytes, &mut *upload, counted).await {

@@ -125,7 +125,9 @@ async fn entries(repository: &Repository, label: &str) -> Vec<TabletEntry> {
 }
 
 fn with_lineage(mut tablets: Vec<Tablet>, lineage: &'static str) -> Vec<Tablet> {
-    tablets.iter_mut().for_each(|tablet| tablet.lineage = Some(lineage));
+    for tablet in &mut tablets {
+        tablet.lineage = Some(lineage);
+    }
     tablets
 }
 

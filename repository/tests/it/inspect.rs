@@ -3,9 +3,9 @@
 use crate::support::*;
 use bytes::Bytes;
 use env::rt::CancellationToken;
+use object_store::ObjectStoreExt;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::ObjectStoreExt;
 use repository::{ErrorKind, Generation, Purpose, Repository, StoredKind};
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 #![cfg(not(madsim))]
 #![allow(
     clippy::unwrap_used,
+    clippy::similar_names,
     clippy::string_slice,
     clippy::print_stdout,
     clippy::unreachable,

@@ -194,3 +194,33 @@ async fn a_place_that_cannot_be_used_is_told_by_name_with_what_to_do() {
     assert!(text.contains(&format!("file://{}/below cannot be used for a repository; ", file.display())), "{text}");
     assert_eq!(failed.kind(), ErrorKind::Unavailable);
 }
+
+/// Of five parts one meets a store that is busy, three times; then the answer to the upload's end is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_failed_is_sent_again_and_the_others_are_not() {
+    let s3 = S3::start().await;
+    let repository = Repository::create(on(&s3, "s3://bucket/x"), "r", 1).await.unwrap();
+    let mut left = 3;
+    s3.before(move |request| {
+        let busy = request.method == "PUT" && request.query.get("partNumber").is_some_and(|number| number == "3");
+        if !busy || left == 0 {
+            return None;
+        }
+        left -= 1;
+        Some(Answer::refusal(503, "SlowDown", ""))
+    });
+    let mut lost = false;
+    s3.after(move |request| {
+        let end = request.method == "POST" && request.query.contains_key("uploadId");
+        (end && !std::mem::replace(&mut lost, true)).then(|| Answer::refusal(500, "InternalError", ""))
+    });
+    let world = World::from([(1, [("1-0.parquet".to_owned(), noise(7, 5 << 20))].into())]);
+    s3.forget_requests();
+    back_up(&repository, "s", &world).await;
+    let requests = s3.requests();
+    let count = |what: &str| requests.iter().filter(|request| request.contains(what)).count();
+    let parts: Vec<usize> = (1..=5).map(|number| count(&format!("partNumber={number}&"))).collect();
+    assert_eq!(parts, [1, 1, 4, 1, 1], "{requests:#?}");
+    assert_eq!(count("uploads"), 1, "{requests:#?}");
+    assert_eq!(restore(&repository, "s").await.unwrap(), world);
+}

@@ -159,7 +159,9 @@ impl State {
                 etag(Answer::new(200, ""))
             }
             ("POST", Some(upload)) => {
-                let parts = self.uploads.remove(upload).unwrap();
+                let Some(parts) = self.uploads.remove(upload) else {
+                    return Answer::refusal(404, "NoSuchUpload", "");
+                };
                 self.objects.insert(request.key.clone(), parts.into_values().flatten().collect());
                 Answer::new(200, "<CompleteMultipartUploadResult><ETag>x</ETag></CompleteMultipartUploadResult>")
             }

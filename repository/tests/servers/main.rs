@@ -6,6 +6,7 @@
 #![cfg(not(madsim))]
 #![allow(
     clippy::unwrap_used,
+    clippy::similar_names,
     clippy::exit,
     clippy::cloned_ref_to_slice_refs,
     clippy::expect_used,

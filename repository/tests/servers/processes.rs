@@ -16,7 +16,7 @@ use std::time::Instant;
 const WRITERS: u64 = 10;
 const SECONDS: &str = "TABULARIUM_PROCESSES_SECONDS";
 /// So long a process may take to end when it is told to.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const TEST: &str = "worker::one_process_of_many";
 
 struct Process {

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The orders of a process that is one of these, as JSON.
 pub const ORDERS: &str = "TABULARIUM_WORKER";
 /// No process outlives its parent by this.
-const HARD_END: Duration = Duration::from_secs(240);
+const HARD_END: Duration = Duration::from_mins(4);
 /// Below so many snapshots nothing is dropped.
 const SNAPSHOTS_MIN: usize = 12;
 /// So many are dropped at one time.

@@ -176,10 +176,10 @@ where
 }
 
 fn in_words(failed: repository::Error, record: &RepositoryRecord, summary: &SnapshotSummary) -> Error {
-    match failed {
-        repository::Error::Held { hold, .. } => held(record, &SnapshotSummary { hold: Some(hold), ..summary.clone() }),
-        failed => failed.into(),
+    if let repository::Error::Held { hold, .. } = failed {
+        return held(record, &SnapshotSummary { hold: Some(hold), ..summary.clone() });
     }
+    failed.into()
 }
 
 fn held(record: &RepositoryRecord, summary: &SnapshotSummary) -> Error {

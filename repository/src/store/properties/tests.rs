@@ -10,10 +10,9 @@ fn parse(url: &str, given: &[(&str, &str)]) -> Result<Properties> {
 }
 
 fn s3(extra: &[(&str, &str)]) -> Result<S3Target> {
-    match parse("s3://bucket/x", &[&KEYS, extra].concat())?.target {
-        Target::S3(target) => Ok(target),
-        other => panic!("{other:?}"),
-    }
+    let target = parse("s3://bucket/x", &[&KEYS, extra].concat())?.target;
+    let Target::S3(target) = target else { panic!("{target:?}") };
+    Ok(target)
 }
 
 #[test]

@@ -48,7 +48,7 @@ proptest! {
         let plain = Arc::new(plain_schema(&schema).expect("plain"));
         let bytes = disk.read("p.parquet").expect("is there");
         let found = read(SegmentReader::open_verified("p.parquet", &plain, bytes, &made).expect("opens").scan(&ScanOptions::default()).expect("scans"));
-        let text = |value: &Datum| match value { Datum::Int(value) => Datum::Text(value.to_string()), other => other.clone() };
+        let text = |value: &Datum| if let Datum::Int(value) = value { Datum::Text(value.to_string()) } else { value.clone() };
         let left = (0u32..).zip(&rows).filter(|(at, _)| !hidden.contains(*at));
         let expected: Vec<Vec<Datum>> = left
             .map(|(_, row)| row.iter().zip(schema.columns()).map(|(value, column)| if column.data_type == ColumnType::LargeInt { text(value) } else { value.clone() }).collect())

@@ -38,15 +38,15 @@ fn outcome() -> VerifyOutcome {
     }
 }
 
-fn session() -> Option<String> {
-    Some("0.aa".to_owned())
+fn session() -> String {
+    "0.aa".to_owned()
 }
 
 #[test]
 fn a_verifier_goes_from_submission_to_its_end() {
     let pending = job(VerifyState::Pending { lost: 0 });
     assert_eq!(duty(&pending), Duty::ChooseSession);
-    let looking = apply(pending, Event::SessionChosen { session: session(), bytes_expected: 90 }, 5);
+    let looking = apply(pending, Event::SessionChosen { session: Some(session()), bytes_expected: 90 }, 5);
     assert_eq!((duty(&looking), looking.bytes_expected), (Duty::Verify, 90));
     let read = apply(looking, Event::Read(70), 6);
     assert_eq!(read.bytes_read, 70);
@@ -59,11 +59,11 @@ fn a_verifier_goes_from_submission_to_its_end() {
 fn a_lost_session_is_replaced_some_times() {
     let mut job = job(VerifyState::Pending { lost: 0 });
     for _ in 0..SESSIONS_LOST_MAX {
-        job = apply(job, Event::SessionChosen { session: session(), bytes_expected: 0 }, 1);
+        job = apply(job, Event::SessionChosen { session: Some(session()), bytes_expected: 0 }, 1);
         job = apply(job, Event::SessionLost, 1);
         assert_eq!(duty(&job), Duty::ChooseSession);
     }
-    job = apply(job, Event::SessionChosen { session: session(), bytes_expected: 0 }, 1);
+    job = apply(job, Event::SessionChosen { session: Some(session()), bytes_expected: 0 }, 1);
     job = apply(job, Event::SessionLost, 9);
     assert_eq!((job.progress.name(), job.finished_ms), ("CANCELLED", Some(9)));
     assert_eq!(job.status.message, "its session was ended by somebody else, 4 times");
@@ -71,13 +71,13 @@ fn a_lost_session_is_replaced_some_times() {
 
 #[test]
 fn an_orderly_stop_costs_no_session() {
-    let looking = job(VerifyState::Verifying { lost: 2, session: session() });
+    let looking = job(VerifyState::Verifying { lost: 2, session: Some(session()) });
     assert_eq!(apply(looking, Event::Interrupted, 5).progress, VerifyState::Pending { lost: 2 });
 }
 
 #[test]
 fn it_ends_when_its_time_is_over() {
-    let looking = job(VerifyState::Verifying { lost: 0, session: session() });
+    let looking = job(VerifyState::Verifying { lost: 0, session: Some(session()) });
     assert_eq!(timed_out(&looking, 600_999), None);
     let event = timed_out(&looking, 601_000).unwrap();
     let ended = apply(looking, event, 601_000);
@@ -87,7 +87,7 @@ fn it_ends_when_its_time_is_over() {
 
 fn events() -> impl Strategy<Value = Event> {
     prop_oneof![
-        Just(Event::SessionChosen { session: session(), bytes_expected: 5 }),
+        Just(Event::SessionChosen { session: Some(session()), bytes_expected: 5 }),
         Just(Event::SessionLost),
         Just(Event::Interrupted),
         any::<u64>().prop_map(Event::Read),
