@@ -66,9 +66,8 @@ struct Target {
 }
 
 impl Target {
-    /// The number of the next attempt, when its time has come; the error again when there is to be none.
+    /// The number of the next attempt, when its time has come; `failed`, which is clean, when there is to be none.
     async fn again(&self, attempt: u32, bytes: u64, failed: Error) -> Result<u32> {
-        let failed = (self.clean)(failed);
         match &self.again {
             Some(again) => again.wait(attempt, &self.name, bytes, failed).await,
             None => Err(failed),
@@ -102,7 +101,7 @@ impl MultipartUpload for Upload {
                         target.sent.lock().insert(number, part);
                         return Ok(());
                     }
-                    Err(failed) => attempt = target.again(attempt, bytes, failed).await?,
+                    Err(failed) => attempt = target.again(attempt, bytes, (target.clean)(failed)).await?,
                 }
             }
         })
@@ -117,15 +116,18 @@ impl MultipartUpload for Upload {
         }
         let mut attempt = 0;
         loop {
-            match target.store.complete_multipart(&target.full, &target.id, parts.clone()).await {
-                // The upload is gone: most likely an attempt before this one took effect and its answer was lost. The
-                // caller looks for the object.
-                Err(Error::NotFound { source, .. }) if attempt > 0 => {
-                    return Err((target.clean)(Error::Generic { store: "object store", source }));
-                }
-                Err(failed) => attempt = target.again(attempt, 0, failed).await?,
+            let completed = target.store.complete_multipart(&target.full, &target.id, parts.clone()).await;
+            let failed = match completed.map_err(|failed| (target.clean)(failed)) {
                 Ok(made) => return Ok(made),
+                Err(failed) => failed,
+            };
+            if attempt > 0 && matches!(failed, Error::NotFound { .. }) {
+                // Most likely an attempt before this one took effect and its answer was lost. The caller looks for the
+                // object.
+                let source = format!("the upload is gone: {failed}").into();
+                return Err(Error::Generic { store: "object store", source });
             }
+            attempt = target.again(attempt, 0, failed).await?;
         }
     }
 

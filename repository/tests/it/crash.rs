@@ -43,7 +43,7 @@ async fn second(disk: &MemDisk, id: &SessionId, world: &World) -> Result<(), Err
     Ok(())
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_backup_is_there_whole_or_not_at_all_at_every_crash_point() {
     let (disk, first, id) = prepared().await;
     let mut changed = tiny(4);
@@ -93,7 +93,7 @@ async fn crash_at(point: u64, first: &World, changed: &World) -> (bool, bool) {
     (acknowledged, there)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_process_that_dies_without_a_power_cut_leaves_what_the_next_may_build_on() {
     // The first life is dropped at a point of its own work, nothing is synced behind its back; the second resumes and
     // commits; then the power fails. Names that the first had linked and not synced must be there.
@@ -124,7 +124,7 @@ async fn a_process_that_dies_without_a_power_cut_leaves_what_the_next_may_build_
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn creating_a_repository_survives_a_crash_at_every_point() {
     for point in 0.. {
         let disk = MemDisk::new();

@@ -264,7 +264,7 @@ proptest! {
         faults in faults(),
         seed in any::<u64>(),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(async move {
             let inner: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
             let healthy = Repository::create(Arc::clone(&inner), "r", 1).await.unwrap();
@@ -320,7 +320,7 @@ proptest! {
     }
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_lost_answer_to_an_open_is_found_again() {
     for seed in 0..50 {
         let inner: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
