@@ -30,7 +30,7 @@ pub(super) async fn work(context: &JobContext, job: &JobRecord, key: &str, stop:
         permit = Arc::clone(&context.node.permits).acquire_owned() => permit,
     };
     let Ok(_permit) = permit else { return };
-    let mut task = match read(context, key).await {
+    let mut task = match read(context, key, stop).await {
         Some(task) if task.is_waiting() => task,
         Some(_) | None => return,
     };
@@ -149,12 +149,19 @@ async fn pin_tablets(context: &JobContext, task: &TaskRecord, meter: &Meter) -> 
     Ok(Product::default())
 }
 
-async fn read(context: &JobContext, key: &str) -> Option<Stored<TaskRecord>> {
-    match context.node.shared.catalog.get::<TaskRecord>(key, At::Latest).await {
-        Ok(task) => task,
-        Err(failed) => {
-            tracing::warn!(key, error = %failed, "a task cannot be read");
-            None
+/// Reads a task, trying until it has worked: whoever came back without it would be sent again at once.
+async fn read(context: &JobContext, key: &str, stop: &CancellationToken) -> Option<Stored<TaskRecord>> {
+    let mut failed = 0;
+    loop {
+        match context.node.shared.catalog.get::<TaskRecord>(key, At::Latest).await {
+            Ok(task) => return task,
+            Err(error) => {
+                tracing::warn!(key, error = %error, "a task cannot be read");
+                env::select! {
+                    () = stop.cancelled() => return None,
+                    () = rt::time::sleep(context.node.shared.options.pause_after(failed)) => failed += 1,
+                }
+            }
         }
     }
 }
