@@ -451,7 +451,8 @@ impl MemFile {
     fn change(&self, grows_to: Option<u64>, change: impl FnOnce(&mut Inode)) -> io::Result<()> {
         let mut platter = self.disk.platter.lock();
         platter.change(self.disk.life)?;
-        let (used, capacity) = (platter.used_bytes(), platter.capacity_bytes);
+        let capacity = platter.capacity_bytes;
+        let used = if capacity.is_some() { platter.used_bytes() } else { 0 };
         let inode = platter.inodes.get_mut(&self.inode).ok_or_else(|| not_found(&self.path))?;
         let growth = grows_to.map_or(0, |len| len.saturating_sub(inode.current.len() as u64));
         if growth > 0 && capacity.is_some_and(|capacity| used.saturating_add(growth) > capacity) {
@@ -498,7 +499,11 @@ impl DiskFile for MemFile {
 
     fn set_len(&self, len_bytes: u64) -> io::Result<()> {
         let len = index(len_bytes)?;
-        self.change(Some(len_bytes), |inode| inode.current.resize(len, 0))
+        self.change(Some(len_bytes), |inode| {
+            // What is cut off here may come back as zeros, where the device still has other bytes.
+            inode.dirty.extend(len / SECTOR_BYTES..inode.current.len().div_ceil(SECTOR_BYTES));
+            inode.current.resize(len, 0);
+        })
     }
 
     fn allocate(&self, len_bytes: u64) -> io::Result<()> {
@@ -509,8 +514,14 @@ impl DiskFile for MemFile {
 
     fn sync_data(&self) -> io::Result<()> {
         self.change(None, |inode| {
-            inode.dirty.clear();
-            inode.durable.clone_from(&inode.current);
+            inode.durable.resize(inode.current.len(), 0);
+            for sector in std::mem::take(&mut inode.dirty) {
+                let start = sector * SECTOR_BYTES;
+                let end = (start + SECTOR_BYTES).min(inode.current.len());
+                if let (Some(to), Some(from)) = (inode.durable.get_mut(start..end), inode.current.get(start..end)) {
+                    to.copy_from_slice(from);
+                }
+            }
         })
     }
 }

@@ -5,10 +5,11 @@
 
 pub use std::time::Duration;
 pub use tokio::task::{AbortHandle, JoinError, JoinHandle, yield_now};
-pub use tokio::{join, sync, try_join};
+pub use tokio::{join, try_join};
 pub use tokio_util::sync::{CancellationToken, DropGuard};
 
 mod join_set;
+pub mod sync;
 pub mod time;
 
 pub use join_set::JoinSet;
