@@ -6,7 +6,7 @@
 //!
 //! It also holds what crosses crates: ids ([`ids`]), so that a tablet's number has one type from the catalog down to a file
 //! name, the kinds of errors ([`ErrorKind`]), the named places where a test can stop a process ([`pause`]),
-//! and randomness that a test can have again ([`replay`]).
+//! randomness that a test can have again ([`replay`]), and the bugs that the simulator must find ([`canary`]).
 //!
 //! ```
 //! use env::disk::{self, Disk, MemDisk};
@@ -18,6 +18,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod canary;
 pub mod disk;
 pub mod ids;
 mod kind;

@@ -10,6 +10,7 @@ use crate::objects::Objects;
 use crate::options::{ChunkSink, Progress, StreamOptions};
 use crate::page::{self, PageKind, PageRef};
 use bytes::Bytes;
+use env::canary::{self, Canary};
 use env::rt::{CancellationToken, blocking};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
@@ -115,7 +116,7 @@ async fn verify(file: &FileEntry, first: usize, bytes: &Bytes) -> Result<()> {
     let (bytes, chunk_bytes) = (bytes.clone(), usize::try_from(file.chunk_bytes).unwrap_or(usize::MAX));
     let found: Vec<u32> = blocking(move || checksum::chunks(&bytes, chunk_bytes).collect()).await;
     for (number, (found, expected)) in found.iter().zip(file.chunks.iter().skip(first)).enumerate() {
-        if found != expected {
+        if found != expected && !canary::sings(Canary::ChecksumIgnored) {
             let offset = file.offset + (first as u64 + number as u64) * u64::from(file.chunk_bytes);
             return Err(Error::corrupt(
                 &file.object,

@@ -5,6 +5,7 @@ use crate::plan::{self, Draft, LocalTable, SnapshotTable, TableAtCut};
 use catalog::records::job::Objects;
 use catalog::records::{PartitionRecord, TableRecord, TabletRecord};
 use catalog::{At, Catalog, Record, keys};
+use env::canary::{self, Canary};
 use env::ids::{DatabaseId, NodeId, PartitionId, Version};
 use futures::future::{BoxFuture, try_join_all};
 use repository::{SnapshotReader, TableManifest};
@@ -36,6 +37,7 @@ pub(crate) async fn selected(
 pub(crate) async fn at_cut(catalog: &Catalog, tables: Vec<TableRecord>, at: At) -> Result<Vec<TableAtCut>> {
     let mut found = Vec::with_capacity(tables.len());
     for record in tables {
+        let at = if canary::sings(Canary::CutByTable) { At::Latest } else { at };
         let all = catalog.list::<PartitionRecord>(&keys::partitions(record.id), at).await?;
         let mut all: BTreeMap<PartitionId, PartitionRecord> =
             all.into_iter().map(|partition| (partition.id, partition.record)).collect();

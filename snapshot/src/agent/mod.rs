@@ -15,6 +15,7 @@ use crate::source::SnapshotSource;
 use catalog::keys;
 use catalog::records::job::{BackupState, JobRecord, JobWork, RestoreState};
 use catalog::records::task::{TaskKind, TaskRecord};
+use env::canary::{self, Canary};
 use env::ids::JobId;
 use env::rt::sync::{OnceCell, Semaphore};
 use env::rt::{self, CancellationToken, JoinSet};
@@ -244,7 +245,9 @@ async fn let_go_patiently(node: &Node, id: JobId, job: Option<&JobRecord>) {
 }
 
 async fn let_go(node: &Node, id: JobId, job: Option<&JobRecord>) -> Result<()> {
-    node.source.unpin(id).await?;
+    if !(canary::sings(Canary::PinKept) && job.is_some_and(|job| job.state_name() == "CANCELLED")) {
+        node.source.unpin(id).await?;
+    }
     let switched = job.map(|job| matches!(&job.work, JobWork::Restore { progress: RestoreState::Finished { .. }, .. }));
     match switched {
         Some(true) => node.source.stage_keep(id).await?,

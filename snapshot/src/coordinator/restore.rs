@@ -17,6 +17,7 @@ use catalog::records::{
     TabletRecord,
 };
 use catalog::{At, Change, Record, Stored, keys};
+use env::canary::{self, Canary};
 use env::ids::{JobId, NodeId, PartitionId, TabletId};
 use env::rt::CancellationToken;
 use env::rt::time::unix_millis;
@@ -272,6 +273,11 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
             change = change.claim_name(name, plan.record.id.0).create(&plan.record);
         } else {
             change = overwrite(shared, job, &plan, now_ms, change).await?;
+            if canary::sings(Canary::SwitchByTable) {
+                change.commit().await?;
+                change = catalog.change();
+                env::rt::time::sleep(env::rt::Duration::from_millis(50)).await;
+            }
         }
     }
     shared.options.pause.at(point).await;

@@ -113,6 +113,21 @@ impl State {
         Self { version: self.version, load: self.load, lineage: self.lineage.clone(), rowsets, deletes: all }
     }
 
+    /// The same with files that nobody knows to be in use: what the canary of ignored pins makes of a pinned state.
+    pub(crate) fn unshared(&self) -> Self {
+        let copy = |rowset: &Arc<Rowset>| {
+            let (id, uid) = (rowset.id, rowset.uid.clone());
+            Arc::new(Rowset { id, uid, segments: rowset.segments.clone() })
+        };
+        Self {
+            version: self.version,
+            load: self.load,
+            lineage: self.lineage.clone(),
+            rowsets: self.rowsets.iter().map(copy).collect(),
+            deletes: self.deletes.clone(),
+        }
+    }
+
     pub(crate) fn to_record(&self) -> StateRecord {
         StateRecord {
             version: self.version,

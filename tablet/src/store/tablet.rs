@@ -14,6 +14,7 @@ use crate::store::primary::PrimaryIndex;
 use crate::store::record::{LifeRecord, TabletRecord};
 use crate::store::state::{Rowset, State};
 use crate::view::{SegmentId, tablet_dir};
+use env::canary::{self, Canary};
 use env::ids::{JobId, TabletId, Version};
 use env::rt;
 use env::rt::sync::watch;
@@ -195,6 +196,7 @@ impl Tablet {
         }
         shared.pins += 1;
         drop(shared);
+        let state = if canary::sings(Canary::PinIgnored) { Arc::new(state.unshared()) } else { state };
         Ok(Pin { state, tablet: Arc::clone(self) })
     }
 

@@ -9,6 +9,7 @@ use crate::store::journal::{Edits, Table};
 use crate::store::{Inner, StoreError};
 use crate::view::SegmentId;
 use bytes::Bytes;
+use env::canary::{self, Canary};
 use env::disk::{self, DiskFile};
 use env::ids::{JobId, Version};
 use env::rt;
@@ -177,7 +178,7 @@ impl Receiving {
             return damaged(Some(end), format!("{} bytes", file.len_bytes), format!("{end} bytes"));
         }
         let found = all.finalize();
-        if found != file.crc32 {
+        if found != file.crc32 && !canary::sings(Canary::ChecksumIgnored) {
             return damaged(None, format!("CRC-32 {:08x}", file.crc32), format!("{found:08x}"));
         }
         Ok(())
