@@ -5,17 +5,20 @@
 use std::process::ExitCode;
 
 #[cfg(madsim)]
+mod command;
+
+#[cfg(madsim)]
 fn main() -> ExitCode {
-    for seed in 1..=8 {
-        let first = tabularium_sim::smoke::run(seed);
-        let again = tabularium_sim::smoke::run(seed);
-        if first != again {
-            eprintln!("seed {seed}: two runs differ\n  {first:?}\n  {again:?}");
-            return ExitCode::FAILURE;
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match command::run(&words) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(wrong) => {
+            eprintln!("{wrong}\n\n{}", command::USAGE);
+            ExitCode::from(2)
         }
-        eprintln!("seed {seed}: {first:?}");
     }
-    ExitCode::SUCCESS
 }
 
 #[cfg(not(madsim))]

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
                    that share a repository for 20 seconds, or for a minute with --long
   lint             formatting, clippy and rustdoc without a warning, rules about the dependency graph
-  sim [ARGS]       build everything for the simulator (--cfg madsim) and run it
+  sim [ARGS]       run the simulation (--cfg madsim); --seeds N, --seed S --trace, --canaries
   bench [NAME]     throughput against limits and peers, in release mode (`cargo xtask bench list` names them)
   clients install  install what `test clients` uses (Debian packages and PyPI)
   servers install  install the object stores that `test servers` uses into target/servers (PyPI, npm, crates.io)

@@ -53,7 +53,14 @@ pub(crate) fn simulated<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(arguments: I
     command
 }
 
+/// The commit of the source tree, for the line that repeats a failure.
+fn commit() -> String {
+    let said = Command::new("git").current_dir(root()).args(["describe", "--always", "--dirty"]).output();
+    let said = said.ok().filter(|said| said.status.success());
+    said.map_or_else(|| "unknown".to_owned(), |said| String::from_utf8_lossy(&said.stdout).trim().to_owned())
+}
+
 pub(crate) fn simulate(arguments: &[&str]) -> Result<()> {
-    must(&mut simulated(["check", "--workspace", "--exclude", "xtask"]))?;
-    must(simulated(["run", "--package", "tabularium-sim", "--"]).args(arguments))
+    let run = ["run", "--profile", "sim", "--package", "tabularium-sim", "--"];
+    must(simulated(run).env("TABULARIUM_COMMIT", commit()).args(arguments))
 }
