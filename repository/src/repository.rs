@@ -182,7 +182,7 @@ impl Repository {
         Ok(self.log.head().await?.generation())
     }
 
-    /// All snapshots, sorted by label. Takes about one request for each 100 snapshots.
+    /// All snapshots, sorted by label. Takes at most 2 requests and one for each 128 snapshots, where none was dropped.
     ///
     /// # Errors
     /// `Corrupt` for a damaged log or index; what the store says.
@@ -198,7 +198,7 @@ impl Repository {
         .await
     }
 
-    /// The snapshot with this label, and this timestamp when one is given.
+    /// The snapshot with this label, and this timestamp when one is given. Takes 3 requests among 10,000.
     ///
     /// # Errors
     /// `Corrupt` for a damaged log or index; what the store says.

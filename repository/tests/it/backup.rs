@@ -475,30 +475,3 @@ async fn creating_is_adopting_what_is_there() {
     let opened = Repository::open(store).await.unwrap();
     assert_eq!(opened.identity(), &identities[0]);
 }
-
-#[tokio::test]
-async fn many_snapshots_are_listed_with_few_requests() {
-    let (store, repository) = memory().await;
-    let session = session(&repository).await;
-    let mut summary = upload(&session, "s", &World::new(), &CancellationToken::new()).await.unwrap().summary;
-    session.close().await.unwrap();
-    // The index alone is of interest: the snapshots share one root.
-    for number in 0..1500u32 {
-        let id = repository.new_session_id().await.unwrap();
-        let session = repository.open_session(&id, Purpose::Backup, "job", 1).await.unwrap();
-        // Neither sorted nor even.
-        summary.label = format!("s{:08x}", number.wrapping_mul(2_654_435_761));
-        summary.session = id;
-        session.commit(summary.clone()).await.unwrap();
-    }
-    let before = store.requests.load(Ordering::Relaxed);
-    let rows = repository.snapshots().await.unwrap();
-    let requests = store.requests.load(Ordering::Relaxed) - before;
-    assert_eq!(rows.len(), 1500);
-    assert!(rows.is_sorted_by(|a, b| a.label < b.label));
-    assert!(requests <= 16, "{requests} requests");
-    let before = store.requests.load(Ordering::Relaxed);
-    assert!(repository.snapshot(&rows[700].label, None).await.unwrap().is_some());
-    let requests = store.requests.load(Ordering::Relaxed) - before;
-    assert!(requests <= 3, "{requests} requests");
-}
