@@ -93,6 +93,41 @@ impl SnapshotReader {
         fetched.buffer_unordered(options.in_flight).try_collect::<()>().await
     }
 
+    /// All bytes of the files of a [run](crate::runs), each verified, by one request. They are in memory together.
+    ///
+    /// # Errors
+    /// As [`SnapshotReader::fetch`]; `Invalid` for files of several objects.
+    pub async fn read_run(
+        &self,
+        files: &[&FileEntry],
+        limiter: &Limiter,
+        stop: &CancellationToken,
+    ) -> Result<Vec<Bytes>> {
+        let Some(first) = files.first() else { return Ok(Vec::new()) };
+        let (mut begin, mut end) = (first.offset, first.offset);
+        for file in files {
+            file.check()?;
+            if file.object != first.object {
+                let text = format!("{:?} and {:?} are not in one object", first.name, file.name);
+                return Err(Error::Invalid(text));
+            }
+            (begin, end) = (begin.min(file.offset), end.max(file.offset + file.len_bytes));
+        }
+        let read = self.objects.within(limiter, stop).range(&first.object, begin..end).await?;
+        let index = |at: u64| usize::try_from(at - begin).unwrap_or(usize::MAX).min(read.len());
+        let bytes = |file: &&FileEntry| read.slice(index(file.offset)..index(file.offset + file.len_bytes));
+        let bytes: Vec<Bytes> = files.iter().map(bytes).collect();
+        let checked: Vec<(Bytes, u32)> = bytes.iter().cloned().zip(files.iter().map(|file| file.chunk_bytes)).collect();
+        let sums = blocking(move || {
+            let sums = |(bytes, chunk): (Bytes, u32)| checksum::chunks(&bytes, chunk_len(chunk)).collect::<Vec<u32>>();
+            checked.into_iter().map(sums).collect::<Vec<_>>()
+        });
+        for (file, found) in files.iter().zip(sums.await) {
+            compare(file, 0, &found)?;
+        }
+        Ok(bytes)
+    }
+
     /// All bytes of a small file, verified.
     ///
     /// # Errors
@@ -111,10 +146,19 @@ impl SnapshotReader {
     }
 }
 
+fn chunk_len(chunk_bytes: u32) -> usize {
+    usize::try_from(chunk_bytes).unwrap_or(usize::MAX)
+}
+
 /// Checks the chunks from number `first` on.
 async fn verify(file: &FileEntry, first: usize, bytes: &Bytes) -> Result<()> {
-    let (bytes, chunk_bytes) = (bytes.clone(), usize::try_from(file.chunk_bytes).unwrap_or(usize::MAX));
+    let (bytes, chunk_bytes) = (bytes.clone(), chunk_len(file.chunk_bytes));
     let found: Vec<u32> = blocking(move || checksum::chunks(&bytes, chunk_bytes).collect()).await;
+    compare(file, first, &found)
+}
+
+/// Holds checksums against those of the file's chunks from number `first` on.
+fn compare(file: &FileEntry, first: usize, found: &[u32]) -> Result<()> {
     for (number, (found, expected)) in found.iter().zip(file.chunks.iter().skip(first)).enumerate() {
         if found != expected && !canary::sings(Canary::ChecksumIgnored) {
             let offset = file.offset + (first as u64 + number as u64) * u64::from(file.chunk_bytes);

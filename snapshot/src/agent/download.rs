@@ -19,6 +19,8 @@ use std::sync::Arc;
 
 /// Tablets that are registered with the engine in one call.
 const STAGE_BATCH: usize = 256;
+/// Runs of small files that are read ahead of the engine; their bytes are in memory.
+const RUNS_AHEAD: usize = 2;
 
 /// Walks the shares of a task with the snapshot's pages about them; a table's page is read once for all of its
 /// partitions that follow each other.
@@ -136,12 +138,20 @@ pub(super) async fn download(
                 }
             }
         }
-        let fetches =
-            wanted.into_iter().map(|(tablet, file)| fetch(context, reader, tablet, file, limiter, meter, stop));
-        let mut fetches = stream::iter(fetches).buffer_unordered(context.node.shared.options.files_at_once.max(1));
+        let options = &context.node.shared.options;
+        let (alone, together): (Vec<_>, Vec<_>) =
+            repository::runs(wanted, options.stream.part_bytes).into_iter().partition(|run| run.len() == 1);
+        let alone = alone.into_iter().flatten();
+        let fetches = alone.map(|(tablet, file)| fetch(context, reader, tablet, file, limiter, meter, stop));
+        let mut fetches = stream::iter(fetches).buffer_unordered(options.files_at_once.max(1));
         while let Some(fetched) = fetches.next().await {
             fetched?;
         }
+        let runs = together.into_iter().map(|run| read_run(reader, run, limiter, stop));
+        let runs = stream::iter(runs).buffered(RUNS_AHEAD).map_ok(stream::iter).try_flatten();
+        let stores = runs.map_ok(|(tablet, file, bytes)| store(context, tablet, file, bytes, meter));
+        let mut stores = stores.try_buffer_unordered(options.files_at_once.max(1));
+        while stores.try_next().await?.is_some() {}
         let tablets: Vec<TabletId> = share.tablets.iter().map(|(_, tablet)| *tablet).collect();
         context.node.source.stage_finish(context.job, &tablets).await?;
         meter.add_tablets(tablets.len() as u64);
@@ -176,6 +186,43 @@ fn fetch<'a>(
         let progress: repository::Progress = Arc::new(move |bytes| counted.add_bytes(bytes));
         reader.fetch(&file, &sink, context.node.shared.options.stream, limiter, &progress, stop).await?;
         sink.sink.finish(file.len_bytes, file.crc32).await?;
+        meter.add_files(1);
+        Ok(())
+    })
+}
+
+/// A file of a tablet with its bytes.
+type Read = (TabletId, FileEntry, Bytes);
+
+/// Small files that share an object, by one request.
+fn read_run<'a>(
+    reader: &'a SnapshotReader,
+    run: Vec<(TabletId, FileEntry)>,
+    limiter: &'a Limiter,
+    stop: &'a CancellationToken,
+) -> BoxFuture<'a, Result<Vec<Result<Read>>>> {
+    Box::pin(async move {
+        let files: Vec<&FileEntry> = run.iter().map(|(_, file)| file).collect();
+        let bytes = reader.read_run(&files, limiter, stop).await?;
+        Ok(run.into_iter().zip(bytes).map(|((tablet, file), bytes)| Ok((tablet, file, bytes))).collect())
+    })
+}
+
+/// Hands a file that was read as a whole to the engine.
+fn store<'a>(
+    context: &'a JobContext,
+    tablet: TabletId,
+    file: FileEntry,
+    bytes: Bytes,
+    meter: &'a Arc<Meter>,
+) -> BoxFuture<'a, Result<()>> {
+    Box::pin(async move {
+        let sink = context.node.source.stage_file(context.job, tablet, &file.name).await?;
+        if !bytes.is_empty() {
+            sink.write(0, bytes).await?;
+        }
+        meter.add_bytes(file.len_bytes);
+        sink.finish(file.len_bytes, file.crc32).await?;
         meter.add_files(1);
         Ok(())
     })
