@@ -26,7 +26,6 @@ mod faults;
 mod maintenance;
 mod repositories;
 mod restore;
-mod silence;
 mod submit;
 mod verify;
 mod world;
