@@ -2,7 +2,7 @@
 //!
 //! Built only with `--cfg madsim` (`cargo xtask sim`). It runs the code that ships, the whole engine without its doors and its
 //! query planner, on virtual time, a disk that loses and fails, and an object store that lies. A run is made from one number,
-//! its seed: what goes on in it ([`plan`]), what breaks, and in which order everything happens. The same seed gives the same
+//! its seed: what goes on in it (`plan`), what breaks, and in which order everything happens. The same seed gives the same
 //! run, byte for byte. `docs/simulation.md` says how to use it and how to add a fault, a workload or a check.
 
 #![cfg(madsim)]
