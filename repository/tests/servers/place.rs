@@ -51,6 +51,11 @@ impl Place {
         LIARS.iter().find(|(name, _)| *name == self.name).map_or(&[], |(_, broken)| broken)
     }
 
+    /// Whether a probe comes to no end there: what it is answered is none of the protocol's answers.
+    pub fn cannot_be_probed(&self) -> bool {
+        self.name == "gcp-storage-emulator"
+    }
+
     pub fn is_honest(&self) -> bool {
         self.lies().is_empty()
     }
@@ -66,8 +71,9 @@ use Promised::{CreateIfAbsent, Delete, ListAfterWrite, Multipart, RangeRead, Rea
 
 /// Servers that do not keep what a repository needs, and what they break.
 const LIARS: [(&str, &[Promised]); 5] = [
-    // Both ignore the condition of a put, and take the range of the first byte alone for no range.
-    ("s3rver", &[CreateIfAbsent, RangeRead]),
+    // Both ignore the condition of a put, and take the range of the first byte alone for no range. The first also sorts
+    // names in an order of its own, and does not take an upload's parts.
+    ("s3rver", &[CreateIfAbsent, RangeRead, ListAfterWrite, Multipart]),
     ("rclone", &[CreateIfAbsent, RangeRead]),
     // It looks and writes in two steps: most races have one winner, some have many.
     ("s3s-fs", &[CreateIfAbsent]),

@@ -73,7 +73,12 @@ async fn every_place_keeps_the_promises_or_is_found_out() {
 /// Whether what was found is what is known of the place, and whether a repository can be made there only if nothing is
 /// broken.
 async fn judge(place: &Place, found: Result<Profile, Error>) -> Result<(), String> {
-    let profile = found.map_err(|failed| format!("{failed:?}"))?;
+    let profile = match found {
+        // A place that cannot be judged is refused as well: by the error that the probe ended with.
+        Err(failed) if place.cannot_be_probed() && failed.kind() == ErrorKind::Unavailable => return Ok(()),
+        Err(failed) => return Err(format!("{failed:?}")),
+        Ok(profile) => profile,
+    };
     let broken: BTreeSet<Promised> = broken(&profile).into_iter().map(|(promised, _)| promised).collect();
     let known: BTreeSet<Promised> = place.lies().iter().copied().collect();
     if broken != known {
