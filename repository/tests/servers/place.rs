@@ -72,7 +72,7 @@ use Promised::{CreateIfAbsent, Delete, ListAfterWrite, Multipart, RangeRead, Rea
 /// Servers that do not keep what a repository needs, and what they break.
 const LIARS: [(&str, &[Promised]); 5] = [
     // Both ignore the condition of a put, and take the range of the first byte alone for no range. The first also sorts
-    // names in an order of its own, and does not take an upload's parts.
+    // names in an order of its own, and knows no request to give an upload up.
     ("s3rver", &[CreateIfAbsent, RangeRead, ListAfterWrite, Multipart]),
     ("rclone", &[CreateIfAbsent, RangeRead]),
     // It looks and writes in two steps: most races have one winner, some have many.
