@@ -6,7 +6,8 @@
 //!
 //! It also holds what crosses crates: ids ([`ids`]), so that a tablet's number has one type from the catalog down to a file
 //! name, the kinds of errors ([`ErrorKind`]), the named places where a test can stop a process ([`pause`]),
-//! randomness that a test can have again ([`replay`]), and the bugs that the simulator must find ([`canary`]).
+//! randomness that a test can have again ([`replay`]), the bugs that the simulator must find ([`canary`]), and a guard
+//! against panics of libraries that read damaged bytes ([`caught`]).
 //!
 //! ```
 //! use env::disk::{self, Disk, MemDisk};
@@ -19,6 +20,7 @@
 //! ```
 
 pub mod canary;
+mod caught;
 pub mod disk;
 pub mod ids;
 mod kind;
@@ -27,4 +29,5 @@ pub mod rand;
 pub mod replay;
 pub mod rt;
 
+pub use caught::{caught, panic_text};
 pub use kind::{ErrorKind, explain};

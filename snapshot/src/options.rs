@@ -3,10 +3,14 @@
 use crate::plan::TaskSizes;
 use crate::request::TIMEOUT_S_MIN;
 use env::rt::Duration;
+use env::rt::time::unix_millis;
 use futures::future::BoxFuture;
 use repository::{Rates, StreamOptions};
 use std::fmt;
 use std::sync::Arc;
+
+/// What a repository has to answer a question in, however late it is asked: after a node was down for long, for one.
+const ANSWER_MIN: Duration = Duration::from_secs(30);
 
 /// Named places where a test can stop a job; see [`env::pause`].
 #[derive(Clone)]
@@ -100,6 +104,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// What is left of the time in which a repository is asked about a job that ended, or was to end, at `since_ms`.
+    pub(crate) fn repository_patience_left(&self, since_ms: u64) -> Duration {
+        self.repository_patience.saturating_sub(Duration::from_millis(unix_millis().saturating_sub(since_ms)))
+    }
+
+    /// The same for a question that is asked now, which always has a moment to be answered.
+    pub(crate) fn repository_patience_from(&self, since_ms: u64) -> Duration {
+        self.repository_patience_left(since_ms).max(ANSWER_MIN.min(self.repository_patience))
+    }
+
     /// How long to wait before trying again, after `failed` failures in a row. Half of it is random, so that many
     /// that failed together do not come back together.
     pub(crate) fn pause_after(&self, failed: u32) -> Duration {

@@ -31,7 +31,6 @@ use reading::Snapshot;
 use redb::Database;
 use std::collections::VecDeque;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 use watching::Follower;
 use writing::{Applied, Writer};
@@ -162,11 +161,7 @@ impl EmbeddedStore {
 
 /// Runs work on the file; a panic of the storage library, which damaged pages may cause, becomes an error.
 fn guarded<R>(path: &str, work: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(Error::Panicked { object: path.to_owned(), reason: text })
-    })
+    env::caught(work).unwrap_or_else(|reason| Err(Error::Panicked { object: path.to_owned(), reason }))
 }
 
 impl Inner {

@@ -369,10 +369,7 @@ impl Planned {
 /// A mistake in the query engine ends one query, not the client's connection.
 async fn unwinding<F: Future>(work: F) -> Result<F::Output, EngineError> {
     let done = std::panic::AssertUnwindSafe(work).catch_unwind().await;
-    done.map_err(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-        EngineError::internal(format!("the query engine failed: {}", text.unwrap_or("no reason was given")))
-    })
+    done.map_err(|panic| EngineError::internal(format!("the query engine failed: {}", env::panic_text(panic.as_ref()))))
 }
 
 /// A query that runs, with what it reads.

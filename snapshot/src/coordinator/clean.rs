@@ -11,7 +11,6 @@ use crate::state::Event;
 use catalog::records::job::{BackupState, JobRecord, JobWork, RestoreState};
 use catalog::records::task::{TaskKind, TaskRecord};
 use catalog::{Stored, keys};
-use env::rt::time::unix_millis;
 use env::rt::{self, CancellationToken};
 
 pub(super) async fn clean(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
@@ -46,9 +45,15 @@ async fn agents_done(shared: &Shared, job: &JobRecord) -> Result<()> {
 
 /// Ends what the job has in its repository, as long as there is hope that the repository answers.
 async fn leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
-    match try_leave_repository(shared, job).await {
+    let ended_ms = job.times.finished_ms.unwrap_or(0);
+    let patience = shared.options.repository_patience_from(ended_ms);
+    let Ok(left) = rt::time::timeout(patience, try_leave_repository(shared, job)).await else {
+        tracing::warn!(job = %job.id, "the repository does not answer: what the job left there stays for a sweep");
+        return Ok(());
+    };
+    match left {
         Ok(()) => Ok(()),
-        Err(failed) if !failed.is_transient() || out_of_patience(shared, job) => {
+        Err(failed) if !failed.is_transient() || shared.options.repository_patience_left(ended_ms).is_zero() => {
             let reason = explain(&failed);
             tracing::warn!(job = %job.id, reason, "what the job left in the repository stays there for a sweep");
             Ok(())
@@ -92,9 +97,4 @@ async fn try_leave_repository(shared: &Shared, job: &JobRecord) -> Result<()> {
         shared.desks.of(record.id).ring();
     }
     Ok(())
-}
-
-fn out_of_patience(shared: &Shared, job: &JobRecord) -> bool {
-    let patience_ms = u64::try_from(shared.options.repository_patience.as_millis()).unwrap_or(u64::MAX);
-    job.times.finished_ms.is_none_or(|ended| ended.saturating_add(patience_ms) <= unix_millis())
 }

@@ -75,6 +75,10 @@ async fn step(shared: &Shared, id: JobId, failed: &mut u32) -> Result<Step> {
             () = changed(&mut mirror, &key, &stored) => return Ok(Step::Moved),
             () = time_over(&stored) => return Ok(Step::Moved),
             outcome = perform(shared, &stored, duty) => outcome,
+            () = silence(shared, &stored, duty) => {
+                let message = "the repository does not answer".to_owned();
+                Ok(Event::NoAnswer { message }.into())
+            }
         };
         let event = match outcome {
             Ok(Outcome::Journaled) => {
@@ -120,6 +124,17 @@ async fn time_over(job: &JobRecord) {
         }
         // The wall clock may be set; look at it again now and then.
         rt::time::sleep(Duration::from_millis(left.min(60_000))).await;
+    }
+}
+
+/// Waits until a repository that does not answer has had its time to say what became of a job that must end; for ever
+/// when that is not what the job waits for.
+async fn silence(shared: &Shared, job: &JobRecord, duty: Duty) {
+    match &job.ending {
+        Some(ending) if duty == Duty::AbortSession => {
+            rt::time::sleep(shared.options.repository_patience_from(ending.asked_ms)).await;
+        }
+        Some(_) | None => std::future::pending().await,
     }
 }
 
@@ -189,8 +204,7 @@ fn judge(shared: &Shared, job: &JobRecord, duty: Duty, error: Error, attempts: &
 
 /// Whether the repository has had its time to say what became of a job that must end.
 fn out_of_patience(shared: &Shared, job: &JobRecord) -> bool {
-    let patience_ms = u64::try_from(shared.options.repository_patience.as_millis()).unwrap_or(u64::MAX);
-    job.ending.as_ref().is_some_and(|ending| ending.asked_ms.saturating_add(patience_ms) <= unix_millis())
+    job.ending.as_ref().is_some_and(|ending| shared.options.repository_patience_left(ending.asked_ms).is_zero())
 }
 
 /// A message of a task for the job's record.

@@ -38,7 +38,7 @@ use std::sync::Arc;
 const CANCEL_PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long a CANCEL waits for the clean-up, so that who comes next finds nothing in the way.
-const CLEAN_PATIENCE: Duration = Duration::from_secs(5);
+const CLEAN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What the coordinator, the agent and the handle share.
 #[derive(Debug)]

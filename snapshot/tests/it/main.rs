@@ -26,6 +26,7 @@ mod faults;
 mod maintenance;
 mod repositories;
 mod restore;
+mod silence;
 mod submit;
 mod verify;
 mod world;

@@ -74,16 +74,25 @@ fn copy_dir(from: &MemDisk, to: &MemDisk, dir: &str) {
     to.sync_dir(dir).unwrap();
 }
 
-/// Stops a job at a named place, once.
-#[derive(Debug, Clone, Default)]
+/// What is done when a job comes to a named place.
+type Act = Arc<dyn Fn() + Send + Sync>;
+
+/// Stops a job at a named place, or does something there, once.
+#[derive(Clone, Default)]
 pub struct Stop {
     point: Option<String>,
+    act: Option<Act>,
     reached: Arc<Notify>,
 }
 
 impl Stop {
     pub fn at(point: &str) -> Self {
-        Self { point: Some(point.to_owned()), reached: Arc::new(Notify::new()) }
+        Self { point: Some(point.to_owned()), ..Self::default() }
+    }
+
+    /// Does not stop.
+    pub fn act_at(point: &str, act: impl Fn() + Send + Sync + 'static) -> Self {
+        Self { point: Some(point.to_owned()), act: Some(Arc::new(act)), ..Self::default() }
     }
 
     pub async fn reached(&self) {
@@ -99,6 +108,9 @@ impl Stop {
             Box::pin(async move {
                 if stop.point.as_ref() == Some(&point) {
                     stop.reached.notify_one();
+                    if let Some(act) = &stop.act {
+                        return act();
+                    }
                     std::future::pending::<()>().await;
                 }
             })

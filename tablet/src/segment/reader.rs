@@ -14,9 +14,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::file::metadata::PageIndexPolicy;
 use roaring::RoaringBitmap;
-use std::any::Any;
 use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Rows of a batch when the caller does not say.
@@ -59,18 +57,9 @@ pub struct ScanBatch {
     pub positions: Vec<u32>,
 }
 
-/// Runs a step of the Parquet decoder, which may panic on bytes that no writer made. The panic hook runs first, so its
-/// message may appear on standard error.
+/// Runs a step of the Parquet decoder, which may panic on bytes that no writer made.
 fn guarded<T>(name: &str, step: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|panic| Err(damaged(name, panic_text(panic.as_ref()))))
-}
-
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("bytes that cannot be decoded")
+    env::caught(step).unwrap_or_else(|panic| Err(damaged(name, panic)))
 }
 
 fn damaged(name: &str, found: impl Into<String>) -> Error {

@@ -109,8 +109,30 @@ struct Request {
     done: oneshot::Sender<Result<(), StoreError>>,
 }
 
+/// The open file. Dropping it closes it, which reads and writes pages; a panic of that ends here.
+struct OpenFile {
+    /// `None` only while it is dropped.
+    database: Option<Database>,
+    backend: Backend,
+}
+
+impl OpenFile {
+    fn database(&self) -> Result<&Database, Failure> {
+        self.database.as_ref().ok_or_else(|| Failure::damaged("the file is being closed".to_owned()))
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        let database = self.database.take();
+        if let Err(panic) = env::caught(|| drop(database)) {
+            tracing::error!(file = JOURNAL_PATH, panic, "the metadata file is damaged: closing it failed");
+        }
+    }
+}
+
 struct Slot {
-    database: Option<(Database, Backend)>,
+    file: Option<OpenFile>,
     transactions: u64,
     /// Why no changes are taken any more.
     stopped: Option<StoreError>,
@@ -133,6 +155,17 @@ impl<E: Into<redb::Error>> From<E> for Failure {
         };
         Self { kind, message: error.to_string() }
     }
+}
+
+impl Failure {
+    fn damaged(message: String) -> Self {
+        Self { kind: ErrorKind::Corrupt, message }
+    }
+}
+
+/// Runs work on the file; a panic of the storage library, which damaged pages may cause, becomes an error.
+fn guarded<R>(work: impl FnOnce() -> Result<R, Failure>) -> Result<R, Failure> {
+    env::caught(work).unwrap_or_else(|panic| Err(Failure::damaged(format!("{JOURNAL_PATH} is damaged: {panic}"))))
 }
 
 impl From<Failure> for StoreError {
@@ -165,17 +198,17 @@ impl Journal {
             Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => create(&*disk)?,
             Err(failed) => return Err(Error::io("open", JOURNAL_PATH)(failed)),
         }
-        let (database, backend, transactions) = open_file(&*disk)?;
-        let slot = Slot { database: Some((database, backend)), transactions, stopped: None };
+        let (file, transactions) = open_file(&*disk)?;
+        let slot = Slot { file: Some(file), transactions, stopped: None };
         Ok(Self { disk, queue: Arc::default(), slot: Arc::new(Mutex::new(slot)), writer: Arc::default() })
     }
 
     /// Every record of a table, in key order. Blocks.
     pub(super) fn load(&self, table: Table) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         let slot = self.slot.lock();
-        let Some((database, _)) = &slot.database else { return Err(StoreError::Closed.into()) };
+        let Some(file) = &slot.file else { return Err(StoreError::Closed.into()) };
         let read = || -> Result<_, Failure> {
-            let rows = database.begin_read()?.open_table(table.definition())?;
+            let rows = file.database()?.begin_read()?.open_table(table.definition())?;
             let mut records = Vec::new();
             for row in rows.iter()? {
                 let (key, value) = row?;
@@ -183,7 +216,7 @@ impl Journal {
             }
             Ok(records)
         };
-        Ok(read().map_err(StoreError::from)?)
+        Ok(guarded(read).map_err(StoreError::from)?)
     }
 
     /// Makes `edits` durable, then runs `apply`. When this returns an error nothing was changed, neither in the file nor in memory.
@@ -217,7 +250,7 @@ impl Journal {
         rt::blocking(move || {
             let mut slot = slot.lock();
             slot.stopped.get_or_insert(StoreError::Closed);
-            slot.database = None;
+            slot.file = None;
             drop(turn);
         })
         .await;
@@ -251,20 +284,21 @@ impl Journal {
         if let Some(why) = &slot.stopped {
             return Err(why.clone());
         }
-        let Some((database, backend)) = &slot.database else { return Err(StoreError::Closed) };
+        let Some(file) = &slot.file else { return Err(StoreError::Closed) };
         let attempt = slot.transactions + 1;
-        let Err(failure) = write(database, attempt, batch.iter().flat_map(|request| &request.edits.0)) else {
+        let edits = batch.iter().flat_map(|request| &request.edits.0);
+        let Err(failure) = guarded(|| write(file.database()?, attempt, edits)) else {
             slot.transactions = attempt;
             return Ok(());
         };
-        let sync_failed = backend.sync_failed();
-        slot.database = None;
+        let sync_failed = file.backend.sync_failed();
+        slot.file = None;
         if sync_failed {
             slot.stopped = Some(StoreError::Latched(failure.message.clone()));
         } else {
             match open_file(&*self.disk) {
-                Ok((database, backend, transactions)) => {
-                    slot.database = Some((database, backend));
+                Ok((file, transactions)) => {
+                    slot.file = Some(file);
                     slot.transactions = transactions;
                     if transactions == attempt {
                         return Ok(());
@@ -315,30 +349,34 @@ fn create(disk: &dyn Disk) -> Result<()> {
         put_sequence(&transaction, 0)?;
         Ok(transaction.commit()?)
     };
-    initialise().map_err(StoreError::from)?;
+    guarded(initialise).map_err(StoreError::from)?;
     disk.rename(&temporary, JOURNAL_PATH).map_err(Error::io("rename", &temporary))?;
     disk.sync_dir(disk::parent(JOURNAL_PATH)).map_err(Error::io("sync", disk::parent(JOURNAL_PATH)))
 }
 
-fn open_file(disk: &dyn Disk) -> Result<(Database, Backend, u64)> {
+fn open_file(disk: &dyn Disk) -> Result<(OpenFile, u64)> {
     let file = disk.open(JOURNAL_PATH).map_err(Error::io("open", JOURNAL_PATH))?;
     let backend = Backend::new(file);
     let open = || -> Result<_, Failure> {
-        let database = builder().create_with_backend(backend.clone())?;
-        let table = database.begin_read()?.open_table(Table::Meta.definition())?;
+        let database = Some(builder().create_with_backend(backend.clone())?);
+        let file = OpenFile { database, backend };
+        let table = file.database()?.begin_read()?.open_table(Table::Meta.definition())?;
         let value = table.get(SEQUENCE_KEY)?.map(|value| value.value().to_vec());
         drop(table);
-        Ok((database, value))
+        Ok((file, value))
     };
-    let (database, value) = open().map_err(StoreError::from)?;
+    let (file, value) = guarded(open).map_err(StoreError::from)?;
     let value = value.ok_or_else(|| Error::corrupt(JOURNAL_PATH, "a sequence record", "none"))?;
     let sequence: SequenceRecord = record::decode(&[], &value)?;
-    Ok((database, backend, sequence.transactions))
+    Ok((file, sequence.transactions))
 }
 
 fn builder() -> redb::Builder {
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES);
+    // Reads the whole file, all records of which are read anyway; without this a changed byte is found by chance or by a
+    // panic.
+    builder.set_check_integrity_on_open(true);
     builder
 }
 
