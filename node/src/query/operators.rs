@@ -13,8 +13,14 @@ use std::sync::Arc;
 
 /// Puts the differences into a session.
 pub(super) fn register(state: &mut SessionState) -> Result<()> {
+    // In this order: what the first makes of an expression is what the second is asked about.
+    state.register_expr_planner(Arc::new(Truth))?;
     state.register_expr_planner(Arc::new(Arithmetic))
 }
+
+/// A BOOLEAN beside a number is 0 or 1; a number beside AND, OR and XOR is true when it is not zero.
+#[derive(Debug)]
+struct Truth;
 
 /// `/` never cuts off the fraction, `DIV` does, and a division by zero is NULL.
 #[derive(Debug)]
@@ -35,6 +41,37 @@ fn is_zero_guarded(expr: Expr) -> Expr {
 
 fn binary(left: Expr, op: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), op, Box::new(right)))
+}
+
+impl ExprPlanner for Truth {
+    fn plan_binary_op(&self, expr: RawBinaryExpr, schema: &DFSchema) -> Result<PlannerResult<RawBinaryExpr>> {
+        let (Ok(left), Ok(right)) = (expr.left.get_type(schema), expr.right.get_type(schema)) else {
+            return Ok(PlannerResult::Original(expr));
+        };
+        let (truth, number) = match expr.op {
+            BinaryOperator::And | BinaryOperator::Or | BinaryOperator::Xor => (true, false),
+            BinaryOperator::Plus
+            | BinaryOperator::Minus
+            | BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::Modulo
+            | BinaryOperator::MyIntegerDivide => (false, true),
+            BinaryOperator::Eq
+            | BinaryOperator::NotEq
+            | BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq => (false, left.is_numeric() || right.is_numeric()),
+            _ => (false, false),
+        };
+        let side = |expr: Expr, of: &DataType| match of {
+            DataType::Boolean if number => cast(expr, DataType::Int64),
+            of if truth && of.is_numeric() => cast(expr, DataType::Boolean),
+            _ => expr,
+        };
+        let (left, right) = (side(expr.left, &left), side(expr.right, &right));
+        Ok(PlannerResult::Original(RawBinaryExpr { op: expr.op, left, right }))
+    }
 }
 
 impl ExprPlanner for Arithmetic {

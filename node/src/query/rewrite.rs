@@ -14,8 +14,8 @@ use crate::error::EngineError;
 use crate::session::Context;
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Ident, JoinConstraint,
-    JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, Statement, TableAlias, TableFactor, Value,
-    ValueWithSpan, VisitMut, VisitorMut,
+    JoinOperator, ObjectName, ObjectNamePart, Query, Select, SelectItem, Statement, TableAlias, TableFactor,
+    UnaryOperator, Value, ValueWithSpan, VisitMut, VisitorMut,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -77,6 +77,54 @@ fn fold_alias(alias: &mut TableAlias) {
     }
 }
 
+/// A condition that may turn out to be a number is put beside an AND, where numbers are truths.
+fn condition(expr: &mut Expr) {
+    let may_be_number = match expr {
+        Expr::Nested(inner) => return condition(inner),
+        Expr::BinaryOp { op, .. } => matches!(
+            op,
+            BinaryOperator::Plus
+                | BinaryOperator::Minus
+                | BinaryOperator::Multiply
+                | BinaryOperator::Divide
+                | BinaryOperator::Modulo
+                | BinaryOperator::MyIntegerDivide
+        ),
+        Expr::UnaryOp { op, .. } => matches!(op, UnaryOperator::Minus | UnaryOperator::Plus),
+        Expr::Value(ValueWithSpan { value, .. }) => matches!(value, Value::Number(..)),
+        Expr::Identifier(_)
+        | Expr::CompoundIdentifier(_)
+        | Expr::Function(_)
+        | Expr::Case { .. }
+        | Expr::Cast { .. }
+        | Expr::Subquery(_) => true,
+        _ => false,
+    };
+    if may_be_number {
+        let inner = std::mem::replace(expr, functions::truth());
+        *expr = Expr::BinaryOp {
+            left: Box::new(Expr::Nested(Box::new(inner))),
+            op: BinaryOperator::And,
+            right: Box::new(functions::truth()),
+        };
+    }
+}
+
+/// `column IN (0, 1)` as comparisons, which a BOOLEAN column stands as well as a number.
+fn among_truths(column: &Expr, list: &[Expr], negated: bool) -> Option<Expr> {
+    let is_column = matches!(column, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+    let is_truth = |item: &Expr| matches!(item, Expr::Value(ValueWithSpan { value: Value::Number(text, _), .. }) if text == "0" || text == "1");
+    if !is_column || !list.iter().all(is_truth) {
+        return None;
+    }
+    let boxed = |expr: &Expr| Box::new(expr.clone());
+    let equal =
+        list.iter().map(|item| Expr::BinaryOp { left: boxed(column), op: BinaryOperator::Eq, right: boxed(item) });
+    let any = equal.reduce(|a, b| Expr::BinaryOp { left: Box::new(a), op: BinaryOperator::Or, right: Box::new(b) })?;
+    let any = Box::new(Expr::Nested(Box::new(any)));
+    Some(if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: any } } else { *any })
+}
+
 impl Rewriter<'_> {
     fn own_table(&mut self, table: OwnTable) -> ObjectName {
         let name = format!("own_{}", self.own.len());
@@ -86,14 +134,18 @@ impl Rewriter<'_> {
     }
 
     fn constraint(constraint: &mut JoinConstraint) {
-        if let JoinConstraint::Using(columns) = constraint {
-            for name in columns {
-                for part in &mut name.0 {
-                    if let ObjectNamePart::Identifier(ident) = part {
-                        fold(ident);
+        match constraint {
+            JoinConstraint::On(on) => condition(on),
+            JoinConstraint::Using(columns) => {
+                for name in columns {
+                    for part in &mut name.0 {
+                        if let ObjectNamePart::Identifier(ident) = part {
+                            fold(ident);
+                        }
                     }
                 }
             }
+            JoinConstraint::Natural | JoinConstraint::None => {}
         }
     }
 
@@ -150,10 +202,19 @@ impl Rewriter<'_> {
                 Some(Expr::IsNotDistinctFrom(left.clone(), right.clone()))
             }
             Expr::Function(function) => functions::call(function, self.context)?,
+            Expr::InList { expr, list, negated } => among_truths(expr, list, *negated),
+            Expr::UnaryOp { op: UnaryOperator::Not, expr } => {
+                condition(expr);
+                None
+            }
             _ => None,
         };
         if let Some(replacement) = replacement {
             *expr = replacement;
+        }
+        // Also the one that a function such as IF has become.
+        if let Expr::Case { operand: None, conditions, .. } = expr {
+            conditions.iter_mut().for_each(|when| condition(&mut when.condition));
         }
         Ok(())
     }
@@ -249,6 +310,7 @@ impl VisitorMut for Rewriter<'_> {
                 fold(alias);
             }
         }
+        select.selection.iter_mut().chain(&mut select.having).for_each(condition);
         for joined in select.from.iter_mut().flat_map(|from| &mut from.joins) {
             match &mut joined.join_operator {
                 JoinOperator::Join(constraint)

@@ -22,6 +22,11 @@ fn number(number: impl std::fmt::Display) -> Expr {
     value(Value::Number(number.to_string(), false))
 }
 
+/// TRUE.
+pub(super) fn truth() -> Expr {
+    value(Value::Boolean(true))
+}
+
 /// The value of a variable: a number when it looks like one.
 pub(super) fn literal(of: Option<&str>) -> Expr {
     match of {

@@ -208,3 +208,27 @@ async fn a_query_reads_one_version_of_everything() {
     writing.await.unwrap();
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_boolean_is_a_number_and_a_number_is_a_truth() {
+    let world = World::new().await;
+    let mut client = world.in_database().await;
+    client.run("CREATE TABLE t (id INT, flag BOOLEAN); INSERT INTO t VALUES (1, true), (2, false), (3, NULL)").await;
+    assert_eq!(client.lines("SELECT id FROM t WHERE flag = 1").await, ["1"]);
+    assert_eq!(client.lines("SELECT id FROM t WHERE 0 = flag").await, ["2"]);
+    assert_eq!(client.lines("SELECT id FROM t WHERE flag <> 1.0 OR flag IS NULL ORDER BY id").await, ["2", "3"]);
+    assert_eq!(client.lines("SELECT flag + 1, flag * id, flag / 2 FROM t WHERE id = 1").await, ["2 1 0.5"]);
+    assert_eq!(
+        client.lines("SELECT a.id FROM t a JOIN t b ON true = 1 WHERE b.id = 2 ORDER BY 1").await,
+        ["1", "2", "3"]
+    );
+    assert_eq!(client.lines("SELECT id FROM t WHERE id AND flag").await, ["1"]);
+    assert_eq!(client.lines("SELECT count(*) FROM t WHERE 1").await, ["3"]);
+    assert_eq!(client.lines("SELECT count(*) FROM t WHERE 0 OR id = 2").await, ["1"]);
+    assert_eq!(client.lines("SELECT count(*) FROM t a JOIN t b ON 1").await, ["9"]);
+    assert_eq!(client.lines("SELECT id FROM t WHERE NOT 0 AND flag IN (1, 0) ORDER BY id DESC").await, ["2", "1"]);
+    assert_eq!(client.lines("SELECT id FROM t WHERE flag NOT IN (1)").await, ["2"]);
+    assert_eq!(client.lines("SELECT CASE WHEN 1 THEN 'yes' ELSE 'no' END, IF(0, 1, 2)").await, ["yes 2"]);
+    assert_eq!(client.lines("SELECT count(flag), max(id) FROM t HAVING 1").await, ["2 3"]);
+    world.end().await;
+}
