@@ -10,7 +10,7 @@ use crate::error::{EngineError, ErrorKind, codes};
 use crate::jobs;
 use crate::result::Outcome;
 use crate::show;
-use crate::sql::{AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Scope, SetItem, SetValue, Statement};
+use crate::sql::{AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement};
 use crate::upkeep;
 use env::rt::CancellationToken;
 use snapshot::request::LimitsChange;
@@ -67,6 +67,8 @@ impl Session {
             | Statement::CreateTableLike(_)
             | Statement::DropTable { .. }
             | Statement::TruncateTable { .. }
+            | Statement::Recover(_)
+            | Statement::UndoRestore { .. }
             | Statement::AlterTable(_) => self.detached_ddl(statement, &stop).await,
         }
     }
@@ -208,6 +210,18 @@ async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) 
         }
         Statement::DropTable { if_exists, name, force } => ddl.drop_table(&qualified(name)?, *if_exists, *force).await,
         Statement::TruncateTable { name, partitions } => ddl.truncate(&qualified(name)?, partitions.as_deref()).await,
+        Statement::Recover(Recover::Database { name, id, new_name }) => {
+            ddl.recover_database(name, *id, new_name.as_deref()).await
+        }
+        Statement::Recover(Recover::Table { name, id, new_name }) => {
+            ddl.recover_table(&qualified(name)?, *id, new_name.as_deref()).await
+        }
+        Statement::Recover(Recover::Partition { name, id, table }) => {
+            ddl.recover_partition(&qualified(table)?, name, *id).await
+        }
+        Statement::UndoRestore { database: named } => {
+            ddl.undo_restore(named.as_deref().or(database).ok_or_else(EngineError::no_database)?).await
+        }
         Statement::AlterTable(alter) => {
             let AlterTable { table, action } = alter.as_ref();
             let name = qualified(table)?;

@@ -22,6 +22,7 @@ mod jobs;
 mod loads;
 mod power;
 mod queries;
+mod recover;
 mod show;
 mod types;
 mod upkeep;

@@ -11,10 +11,10 @@ use crate::state::{self, Event};
 use catalog::records::job::{
     JobEnding, JobRecord, JobStatus, JobWork, PlanRecord, RestoreSpec, RestoreState, StatusCode,
 };
-use catalog::records::task::{PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork};
+use catalog::records::task::{PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork};
 use catalog::records::{
-    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled, TableRecord, TableState,
-    TabletRecord,
+    Brought, BroughtPartition, DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled,
+    TableRecord, TableState, TabletRecord,
 };
 use catalog::{At, Change, Record, Stored, keys};
 use env::canary::{self, Canary};
@@ -257,7 +257,8 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
     if spec.creates_database {
         taken.push((keys::database_name(&job.database_name), format!("database {}", job.database_name)));
     }
-    for plan in table_plans(shared, job).await? {
+    let plans = table_plans(shared, job).await?;
+    for plan in &plans {
         for made in &plan.partitions {
             change = change.put(&PartitionRecord {
                 id: made.id,
@@ -271,8 +272,17 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
             let name = keys::table_name(plan.record.database, &plan.record.name);
             taken.push((name.clone(), format!("table {}", plan.record.name)));
             change = change.claim_name(name, plan.record.id.0).create(&plan.record);
+            let what = Recycled::Made {
+                job: job.id,
+                table: plan.record.id,
+                name: plan.record.name.clone(),
+                with_database: spec.creates_database,
+                brought: brought(plan, plans.len()),
+            };
+            change = recycle(shared, job, what, now_ms, change).await?;
         } else {
-            change = overwrite(shared, job, &plan, now_ms, change).await?;
+            let (wider, what) = overwrite(shared, job, plan, plans.len(), change).await?;
+            change = recycle(shared, job, what, now_ms, wider).await?;
             if canary::sings(Canary::SwitchByTable) {
                 change.commit().await?;
                 change = catalog.change();
@@ -295,14 +305,32 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
     }
 }
 
-/// Lets an existing table list its new partitions; those that they take the place of go to the recycle bin.
+/// What undoing the restore of a table takes away.
+fn brought(plan: &TablePlan, tables: usize) -> Brought {
+    let partition =
+        |made: &PartitionPlan| BroughtPartition { id: made.id, version: made.version, replaces: made.replaces };
+    Brought { tables: tables as u64, partitions: plan.partitions.iter().map(partition).collect() }
+}
+
+async fn recycle(shared: &Shared, job: &JobRecord, what: Recycled, now_ms: u64, change: Change) -> Result<Change> {
+    let keep_ms = u64::try_from(shared.options.trash_keep.as_millis()).unwrap_or(u64::MAX);
+    Ok(change.create(&RecycleRecord {
+        id: shared.catalog.allocate(1).await?,
+        database: job.database,
+        dropped_ms: now_ms,
+        expires_ms: now_ms.saturating_add(keep_ms),
+        what,
+    }))
+}
+
+/// Lets an existing table list its new partitions; what they take the place of is for the recycle bin.
 async fn overwrite(
     shared: &Shared,
     job: &JobRecord,
     plan: &TablePlan,
-    now_ms: u64,
+    tables: usize,
     mut change: Change,
-) -> Result<Change> {
+) -> Result<(Change, Recycled)> {
     let catalog = &shared.catalog;
     let found = catalog.get::<TableRecord>(&plan.record.key(), At::Latest).await?;
     let marked = |table: &&Stored<TableRecord>| matches!(&table.state, TableState::Restoring { job: owner, .. } if *owner == job.id);
@@ -325,24 +353,15 @@ async fn overwrite(
     let partitions = kept.chain(added).collect();
     let table = TableRecord { partitions, state: TableState::Normal, ..found.record.clone() };
     change = change.replace(found, &table);
-    if replaced.is_empty() {
-        return Ok(change);
-    }
     // No load can have touched them since the table was marked, and the table is guarded.
     for partition in catalog.list::<PartitionRecord>(&keys::partitions(table.id), At::Latest).await? {
         if old.contains(&partition.id) {
             change = change.put(&PartitionRecord { state: PartitionState::Recycled, ..partition.record });
         }
     }
-    let keep_ms = u64::try_from(shared.options.trash_keep.as_millis()).unwrap_or(u64::MAX);
     let overwritten = TableRecord { partitions: replaced, state: TableState::Normal, ..found.record.clone() };
-    Ok(change.create(&RecycleRecord {
-        id: catalog.allocate(1).await?,
-        database: job.database,
-        dropped_ms: now_ms,
-        expires_ms: now_ms.saturating_add(keep_ms),
-        what: Recycled::Overwritten { job: job.id, table: Box::new(overwritten) },
-    }))
+    let brought = brought(plan, tables);
+    Ok((change, Recycled::Overwritten { job: job.id, table: Box::new(overwritten), brought }))
 }
 
 pub(super) async fn settle(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {

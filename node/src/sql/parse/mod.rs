@@ -4,6 +4,7 @@ mod alter;
 mod backup;
 mod data;
 mod partition;
+mod recover;
 mod session;
 mod show;
 mod table;
@@ -20,8 +21,8 @@ use super::statement::{Explain, ExplainMode, Statement};
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
     "ALTER", "APPLY", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
-    "HOLD", "INSERT", "KILL", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP", "TRUNCATE",
-    "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
+    "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP", "TRUNCATE",
+    "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
@@ -47,7 +48,6 @@ const FOREIGN: &[&str] = &[
     "PAUSE",
     "PREPARE",
     "PURGE",
-    "RECOVER",
     "REFRESH",
     "RENAME",
     "REPLACE",
@@ -96,6 +96,8 @@ impl Cursor<'_> {
             "BACKUP" => self.backup(),
             "RESTORE" => self.restore(),
             "CANCEL" => self.cancel(),
+            "RECOVER" => self.recover(),
+            "UNDO" => self.undo(),
             "HOLD" => self.hold_snapshot(),
             "RELEASE" => self.release_snapshot(),
             "APPLY" => self.apply_retention(),

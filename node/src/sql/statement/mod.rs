@@ -5,6 +5,7 @@
 
 mod backup;
 mod data;
+mod recover;
 mod session;
 mod show;
 mod table;
@@ -19,6 +20,7 @@ pub use backup::{
     Restore, SnapshotFilter,
 };
 pub use data::{AssignedValue, Assignment, Delete, Insert, InsertSource, Update};
+pub use recover::Recover;
 pub use session::{Explain, ExplainMode, Kill, Scope, SetItem, SetValue};
 pub use show::{Filter, Show};
 pub use table::{
@@ -140,6 +142,13 @@ pub enum Statement {
         /// `FOR EXTERNAL CATALOG` was written.
         external_catalog: bool,
     },
+    /// `UNDO RESTORE [FROM d]`
+    UndoRestore {
+        /// The database; `None` means the session's.
+        database: Option<String>,
+    },
+    /// `RECOVER ..`
+    Recover(Recover),
     /// `ALTER BACKUP ..`, `ALTER RESTORE ..`
     AlterJob(AlterJob),
     /// `DROP SNAPSHOT ..`, `HOLD SNAPSHOT ..`, `VERIFY REPOSITORY ..` and the like
@@ -182,6 +191,8 @@ impl Statement {
             Self::Restore(_) => "RESTORE",
             Self::CancelBackup { .. } => "CANCEL BACKUP",
             Self::CancelRestore { .. } => "CANCEL RESTORE",
+            Self::UndoRestore { .. } => "UNDO RESTORE",
+            Self::Recover(_) => "RECOVER",
             Self::AlterJob(AlterJob { restore: false, .. }) => "ALTER BACKUP",
             Self::AlterJob(AlterJob { restore: true, .. }) => "ALTER RESTORE",
             Self::Upkeep(upkeep) => upkeep.verb(),
