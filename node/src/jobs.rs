@@ -27,8 +27,13 @@ pub(crate) async fn execute(engine: &Engine, context: &Context, statement: &Stat
     match statement {
         Statement::CreateRepository(create) => create_repository(engine, create).await?,
         Statement::DropRepository { name } => drop_repository(engine, name).await?,
-        Statement::Backup(request) => backup(engine, context, request).await?,
-        Statement::Restore(request) => restore(engine, context, request).await?,
+        Statement::Backup(backup) => {
+            let request = backup_request(engine, context, backup).await?;
+            engine.jobs().submit_backup(request).await?;
+        }
+        Statement::Restore(restore) => {
+            engine.jobs().submit_restore(restore_request(context, restore)?).await?;
+        }
         Statement::CancelBackup { database, external_catalog } => {
             cancel(engine, context, database.as_deref(), *external_catalog, JobKind::Backup).await?;
         }
@@ -191,7 +196,15 @@ fn no_catalogs(statement: &str) -> EngineError {
     EngineError::unsupported(format!("{statement} of external catalogs is not supported; there are none"))
 }
 
-async fn backup(engine: &Engine, context: &Context, backup: &Backup) -> Result<(), EngineError> {
+/// A BACKUP as the jobs take it.
+///
+/// # Errors
+/// What can be seen to be wrong in the statement; 1049.
+pub(crate) async fn backup_request(
+    engine: &Engine,
+    context: &Context,
+    backup: &Backup,
+) -> Result<BackupRequest, EngineError> {
     if backup.catalogs.is_some() {
         return Err(no_catalogs("BACKUP"));
     }
@@ -204,23 +217,25 @@ async fn backup(engine: &Engine, context: &Context, backup: &Backup) -> Result<(
             spec.table
         )));
     }
-    let request = BackupRequest {
+    Ok(BackupRequest {
         database: database.id,
         label: backup.label.clone(),
         repository: backup.repository.clone(),
         objects,
         properties: backup.properties.clone(),
         user: context.user.clone(),
-    };
-    engine.jobs().submit_backup(request).await?;
-    Ok(())
+    })
 }
 
-async fn restore(engine: &Engine, context: &Context, restore: &Restore) -> Result<(), EngineError> {
+/// A RESTORE as the jobs take it.
+///
+/// # Errors
+/// What can be seen to be wrong in the statement.
+pub(crate) fn restore_request(context: &Context, restore: &Restore) -> Result<RestoreRequest, EngineError> {
     if restore.catalogs.is_some() {
         return Err(no_catalogs("RESTORE"));
     }
-    let request = RestoreRequest {
+    Ok(RestoreRequest {
         target_database: restore.target_database.clone(),
         snapshot_database: restore.snapshot_database.clone(),
         label: restore.label.clone(),
@@ -228,9 +243,7 @@ async fn restore(engine: &Engine, context: &Context, restore: &Restore) -> Resul
         objects: objects("RESTORE", restore.objects.as_deref())?,
         properties: restore.properties.clone(),
         user: context.user.clone(),
-    };
-    engine.jobs().submit_restore(request).await?;
-    Ok(())
+    })
 }
 
 async fn cancel(

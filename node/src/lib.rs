@@ -22,6 +22,7 @@ mod jobs;
 mod load;
 #[cfg(not(madsim))]
 pub mod mysql;
+mod preview;
 #[cfg(not(madsim))]
 mod query;
 pub mod result;

@@ -6,9 +6,7 @@ use super::{ATTEMPTS, Ddl, QualifiedName, is_certain, too_often};
 use crate::error::EngineError;
 use crate::load::let_in;
 use crate::sql::{AddPartitions, Distribution};
-use catalog::records::{
-    PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord,
-};
+use catalog::records::{PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord};
 use catalog::{At, Change, Stored, keys, names};
 use env::ids::PartitionId;
 use env::rt::time::unix_millis;

@@ -30,7 +30,9 @@ impl Ddl {
             let at = self.catalog.pin(At::Latest).await?;
             let bin = self.catalog.recycled(at).await?;
             let dropped = bin.iter().rev().find_map(|item| match &item.what {
-                Recycled::Database { record } if record.name == name && is_meant(id, record.id.0) => Some((item, record)),
+                Recycled::Database { record } if record.name == name && is_meant(id, record.id.0) => {
+                    Some((item, record))
+                }
                 Recycled::Database { .. }
                 | Recycled::Table { .. }
                 | Recycled::Partition { .. }
@@ -98,7 +100,8 @@ impl Ddl {
             }
             let mut record = record.as_ref().clone();
             super::table::rename(&mut record, target);
-            let change = self.table_back_in(self.catalog.change().unchanged(&database).delete(item), &record, at).await?;
+            let change =
+                self.table_back_in(self.catalog.change().unchanged(&database).delete(item), &record, at).await?;
             match change.commit().await {
                 Ok(_) => return Ok(()),
                 Err(failed) if failed.is_conflict() => {}
@@ -180,11 +183,11 @@ impl Ddl {
 
     /// Adds to a transaction that a dropped table is there again.
     async fn table_back_in(&self, change: Change, record: &TableRecord, at: At) -> Result<Change, EngineError> {
-        let mut change =
-            change.claim_name(keys::table_name(record.database, &record.name), record.id.0).create(record);
+        let mut change = change.claim_name(keys::table_name(record.database, &record.name), record.id.0).create(record);
         for entry in &record.partitions {
             let found = self.recycled_partition(record.id, entry.id, at).await?;
-            let found = found.ok_or_else(|| not_there(&format!("partition '{}' of table '{}'", entry.name, record.name)))?;
+            let found =
+                found.ok_or_else(|| not_there(&format!("partition '{}' of table '{}'", entry.name, record.name)))?;
             let live = PartitionRecord { state: PartitionState::Live, ..found.record.clone() };
             change = change.replace(&found, &live);
         }
@@ -251,5 +254,8 @@ fn not_there(what: &str) -> EngineError {
 }
 
 fn taken(what: &str, hint: &str) -> EngineError {
-    EngineError::general(ErrorKind::AlreadyExists, format!("{what} is there already; {hint} brings it back beside that"))
+    EngineError::general(
+        ErrorKind::AlreadyExists,
+        format!("{what} is there already; {hint} brings it back beside that"),
+    )
 }

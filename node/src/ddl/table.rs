@@ -7,8 +7,8 @@ use crate::error::{EngineError, ErrorKind, codes};
 use crate::load::let_in;
 use crate::sql::{CreateTable, Properties};
 use catalog::records::{
-    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord,
-    TableState, TabletRecord,
+    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord, TableState,
+    TabletRecord,
 };
 use catalog::{At, Change, Stored, keys, names};
 use env::ids::{PartitionId, TableId, TabletId, Version};

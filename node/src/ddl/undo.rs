@@ -83,7 +83,9 @@ fn last_restore<'a>(
     database: &DatabaseRecord,
 ) -> Option<(JobId, Vec<(&'a Stored<RecycleRecord>, &'a Brought)>)> {
     let of_restore = |record: &'a Stored<RecycleRecord>| match &record.what {
-        Recycled::Overwritten { job, brought, .. } | Recycled::Made { job, brought, .. } => Some((*job, record, brought)),
+        Recycled::Overwritten { job, brought, .. } | Recycled::Made { job, brought, .. } => {
+            Some((*job, record, brought))
+        }
         Recycled::Table { .. } | Recycled::Partition { .. } | Recycled::Database { .. } => None,
     };
     let found: Vec<_> = bin.iter().filter(|record| record.database == database.id).filter_map(of_restore).collect();
@@ -246,9 +248,7 @@ impl Undo<'_> {
         }
         let what = Recycled::Database { record: database.record.clone() };
         let record = self.ddl.recycled(database.id, self.now_ms, what).await?;
-        self.amend(|change| {
-            change.delete(database).release_name(keys::database_name(&database.name)).create(&record)
-        });
+        self.amend(|change| change.delete(database).release_name(keys::database_name(&database.name)).create(&record));
         Ok(())
     }
 }

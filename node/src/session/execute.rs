@@ -8,9 +8,12 @@ use crate::ddl::{self, QualifiedName};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::jobs;
+use crate::preview;
 use crate::result::Outcome;
 use crate::show;
-use crate::sql::{AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement};
+use crate::sql::{
+    AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement,
+};
 use crate::upkeep;
 use env::rt::CancellationToken;
 use snapshot::request::LimitsChange;
@@ -58,6 +61,9 @@ impl Session {
             | Statement::Restore(_)
             | Statement::CancelBackup { .. }
             | Statement::CancelRestore { .. } => self.detached_job(statement, &stop).await,
+            Statement::ExplainJob(statement) => {
+                self.detached_upkeep(&stop, statement.as_ref().clone(), preview::explain).await
+            }
             Statement::AlterJob(alter) => self.detached_upkeep(&stop, alter.clone(), upkeep::alter_job).await,
             Statement::Upkeep(wanted) => self.detached_upkeep(&stop, wanted.clone(), upkeep::execute).await,
             Statement::CreateDatabase { .. }

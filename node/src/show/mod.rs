@@ -133,8 +133,7 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
             Ok((loads(engine, &database).await?, filter.clone().map(Filter::Where)))
         }
         Show::RecycleBin { filter } => {
-            let mut grid =
-                Grid::new(["Type", "Name", "DbId", "TableId", "PartitionId", "DropTime", "ExpireTime"]);
+            let mut grid = Grid::new(["Type", "Name", "DbId", "TableId", "PartitionId", "DropTime", "ExpireTime"]);
             grid.rows = engine.ddl().recycle_bin().await?.into_iter().map(Vec::from).collect();
             Ok((grid, filter.clone().map(Filter::Where)))
         }

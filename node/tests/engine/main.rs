@@ -21,6 +21,7 @@ mod files;
 mod jobs;
 mod loads;
 mod power;
+mod preview;
 mod queries;
 mod recover;
 mod show;

@@ -98,7 +98,9 @@ async fn a_dropped_or_truncated_partition_comes_back() {
     // A range that is taken.
     client.run("ALTER TABLE a DROP PARTITION p2; ALTER TABLE a ADD PARTITION other VALUES LESS THAN ('300')").await;
     client.refused("RECOVER PARTITION p2 FROM a", 1105, "overlaps with partition 'other'").await;
-    client.refused("RECOVER PARTITION p7 FROM a", 1105, "partition 'p7' of table 'd.a' is not in the recycle bin").await;
+    client
+        .refused("RECOVER PARTITION p7 FROM a", 1105, "partition 'p7' of table 'd.a' is not in the recycle bin")
+        .await;
     world.end().await;
 }
 

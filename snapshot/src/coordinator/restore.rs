@@ -11,10 +11,12 @@ use crate::state::{self, Event};
 use catalog::records::job::{
     JobEnding, JobRecord, JobStatus, JobWork, PlanRecord, RestoreSpec, RestoreState, StatusCode,
 };
-use catalog::records::task::{PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork};
+use catalog::records::task::{
+    PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork,
+};
 use catalog::records::{
-    Brought, BroughtPartition, DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled,
-    TableRecord, TableState, TabletRecord,
+    Brought, BroughtPartition, DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord,
+    Recycled, TableRecord, TableState, TabletRecord,
 };
 use catalog::{At, Change, Record, Stored, keys};
 use env::canary::{self, Canary};

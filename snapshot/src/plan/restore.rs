@@ -55,7 +55,9 @@ pub struct DraftPartition {
     pub version: Version,
     /// The local partition that it takes the place of.
     pub replaces: Option<PartitionId>,
-    /// Bytes that it brings, one replica.
+    /// Files that it brings, one replica.
+    pub files: u64,
+    /// Bytes in them.
     pub bytes: u64,
 }
 
@@ -184,7 +186,8 @@ pub fn restore(
                 None => PartitionEntry { name: partition_name(table, entry, name), ..entry.clone() },
             };
             let replaces = found.map(|found| found.id);
-            partitions.push(DraftPartition { entry, version: known.version, replaces, bytes: known.bytes });
+            let SnapshotPartition { version, files, bytes } = *known;
+            partitions.push(DraftPartition { entry, version, replaces, files, bytes });
         }
         counts.tables += 1;
         drafts.push(DraftTable {
@@ -433,7 +436,7 @@ pub fn assign(draft: Draft, database: DatabaseId, first: u64, now_ms: u64) -> Ve
         for made in table.partitions {
             let id = PartitionId(take(1 + u64::from(made.entry.buckets)));
             let source = made.entry.id.0;
-            let DraftPartition { entry, version, replaces, bytes } = made;
+            let DraftPartition { entry, version, replaces, bytes, .. } = made;
             partitions.push(PartitionPlan { id, source, version, replaces, bytes });
             record.partitions.push(PartitionEntry { id, ..entry });
         }

@@ -27,7 +27,10 @@ async fn a_backup_into_a_full_repository_says_so_and_leaves_the_others_alone() {
     let cut = template.contents(shop).await;
     let template = template.close().await;
     let (mut refused, mut finished) = (0, 0);
-    for room in (0..40).map(|step| step * 500) {
+    for room in (0..200).map(|step| step * step * 60) {
+        if finished > 3 {
+            break;
+        }
         let world = World::open_with(&template.copy(), impatient(), &crate::world::Stop::default()).await;
         leave(&world.disks.repository, room);
         match world.jobs.submit_backup(backup_of(shop, "second")).await {

@@ -21,8 +21,8 @@ use super::statement::{Explain, ExplainMode, Statement};
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
     "ALTER", "APPLY", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
-    "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP", "TRUNCATE",
-    "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
+    "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP",
+    "TRUNCATE", "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
@@ -225,9 +225,18 @@ impl Cursor<'_> {
             let statement = Box::new(self.any_statement()?);
             return Ok(Statement::Explain(Explain { mode, statement }));
         }
+        let drops = self.is("DROP") && self.is_at(1, "SNAPSHOT");
+        if drops || self.begins_job("BACKUP") || self.begins_job("RESTORE") {
+            return Ok(Statement::ExplainJob(Box::new(self.any_statement()?)));
+        }
         let table = self.object(NameKind::Table)?;
         let column = if self.at_end() { None } else { Some(self.name(NameKind::Column)?) };
         Ok(Statement::Describe { table, column })
+    }
+
+    /// Whether BACKUP or RESTORE begins a statement here and is not the name of a table.
+    fn begins_job(&self, verb: &str) -> bool {
+        self.is(verb) && ["SNAPSHOT", "DATABASE", "ALL", "EXTERNAL"].iter().any(|next| self.is_at(1, next))
     }
 
     fn is_explainable(&self, ahead: usize) -> bool {

@@ -107,6 +107,8 @@ pub enum Statement {
     Query(Box<ast::Statement>),
     /// `EXPLAIN ..`
     Explain(Explain),
+    /// `EXPLAIN BACKUP ..`, `EXPLAIN RESTORE ..`, `EXPLAIN DROP SNAPSHOT ..`
+    ExplainJob(Box<Statement>),
     /// `DESC t [c]`
     Describe {
         /// The table.
@@ -182,7 +184,7 @@ impl Statement {
             Self::Update(_) => "UPDATE",
             Self::Delete(_) => "DELETE",
             Self::Query(_) => "SELECT",
-            Self::Explain(_) => "EXPLAIN",
+            Self::Explain(_) | Self::ExplainJob(_) => "EXPLAIN",
             Self::Describe { .. } => "DESC",
             Self::Show(_) => "SHOW",
             Self::CreateRepository(_) => "CREATE REPOSITORY",
