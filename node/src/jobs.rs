@@ -144,8 +144,37 @@ fn kind_word(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// The objects of an ON clause.
-fn objects(statement: &str, selected: Option<&[ObjectSelection]>) -> Result<Objects, EngineError> {
+/// A table that a statement names.
+fn spec(statement: &str, named: &NamedObject) -> Result<ObjectSpec, EngineError> {
+    let NamedObject { kind, name, partitions, alias } = named;
+    if *kind != ObjectKind::Table {
+        return Err(EngineError::unsupported(format!(
+            "'{name}': {statement} of {} is not supported yet",
+            kind_word(*kind)
+        )));
+    }
+    let partitions = match partitions {
+        None => None,
+        Some(PartitionSelection { temporary: true, names }) => {
+            return Err(EngineError::unsupported(format!(
+                "temporary partitions ({}) of table '{name}': {statement} does not support them",
+                names.join(", ")
+            )));
+        }
+        Some(PartitionSelection { temporary: false, names }) => Some(names.clone()),
+    };
+    Ok(ObjectSpec { table: name.clone(), partitions, alias: alias.clone() })
+}
+
+/// The objects of an ON or an EXCLUDE clause.
+fn objects(
+    statement: &str,
+    selected: Option<&[ObjectSelection]>,
+    excluded: Option<&[NamedObject]>,
+) -> Result<Objects, EngineError> {
+    if let Some(excluded) = excluded {
+        return Ok(Objects::Except(excluded.iter().map(|named| spec(statement, named)).collect::<Result<_, _>>()?));
+    }
     let Some(selected) = selected else { return Ok(Objects::All) };
     let mut all = false;
     let mut specs = Vec::new();
@@ -158,25 +187,7 @@ fn objects(statement: &str, selected: Option<&[ObjectSelection]>) -> Result<Obje
                     kind_word(*kind)
                 )));
             }
-            ObjectSelection::Named(NamedObject { kind: ObjectKind::Table, name, partitions, alias }) => {
-                let partitions = match partitions {
-                    None => None,
-                    Some(PartitionSelection { temporary: true, names }) => {
-                        return Err(EngineError::unsupported(format!(
-                            "temporary partitions ({}) of table '{name}': {statement} does not support them",
-                            names.join(", ")
-                        )));
-                    }
-                    Some(PartitionSelection { temporary: false, names }) => Some(names.clone()),
-                };
-                specs.push(ObjectSpec { table: name.clone(), partitions, alias: alias.clone() });
-            }
-            ObjectSelection::Named(NamedObject { kind, name, .. }) => {
-                return Err(EngineError::unsupported(format!(
-                    "'{name}': {statement} of {} is not supported yet",
-                    kind_word(*kind)
-                )));
-            }
+            ObjectSelection::Named(named) => specs.push(spec(statement, named)?),
         }
     }
     Ok(if all { Objects::AllWith(specs) } else { Objects::Listed(specs) })
@@ -210,7 +221,7 @@ pub(crate) async fn backup_request(
     }
     let name = backup.database.as_deref().or(context.database.as_deref()).ok_or_else(EngineError::no_database)?;
     let database = engine.ddl().database(name).await?;
-    let objects = objects("BACKUP", backup.objects.as_deref())?;
+    let objects = objects("BACKUP", backup.objects.as_deref(), backup.excluded.as_deref())?;
     if let Some(spec) = snapshot::request::named(&objects).iter().find(|spec| spec.alias.is_some()) {
         return Err(EngineError::invalid(format!(
             "table '{}': an alias cannot be set in BACKUP; RESTORE takes AS",
@@ -240,7 +251,7 @@ pub(crate) fn restore_request(context: &Context, restore: &Restore) -> Result<Re
         snapshot_database: restore.snapshot_database.clone(),
         label: restore.label.clone(),
         repository: restore.repository.clone(),
-        objects: objects("RESTORE", restore.objects.as_deref())?,
+        objects: objects("RESTORE", restore.objects.as_deref(), restore.excluded.as_deref())?,
         properties: restore.properties.clone(),
         user: context.user.clone(),
     })

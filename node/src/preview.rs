@@ -8,7 +8,7 @@ use crate::session::Context;
 use crate::show::Grid;
 use crate::sql::{Statement, Upkeep};
 use env::rt::CancellationToken;
-use snapshot::{DropRequest, PreviewAction, PreviewLine};
+use snapshot::{DropRequest, PreviewLine};
 
 /// Tells what a statement would do. Nothing is changed.
 ///
@@ -35,11 +35,11 @@ pub(crate) async fn explain(
         }
         other => return Err(EngineError::unsupported(format!("EXPLAIN of {} is not supported", other.verb()))),
     };
-    Ok(Outcome::Rows(grid(&lines).result()?))
+    let dropping = matches!(statement, Statement::Upkeep(_));
+    Ok(Outcome::Rows(grid(&lines, dropping).result()?))
 }
 
-fn grid(lines: &[PreviewLine]) -> Grid {
-    let dropping = lines.iter().any(|line| line.action == PreviewAction::Drop);
+fn grid(lines: &[PreviewLine], dropping: bool) -> Grid {
     let transfer: &[&str] = if dropping { &["FreedBytes"] } else { &["TransferFiles", "TransferBytes"] };
     let columns = [&["Object", "Action", "Partitions", "Tablets", "Files", "Bytes"], transfer, &["Detail"]].concat();
     let mut grid = Grid::new(columns);

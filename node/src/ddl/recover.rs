@@ -182,7 +182,12 @@ impl Ddl {
     }
 
     /// Adds to a transaction that a dropped table is there again.
-    async fn table_back_in(&self, change: Change, record: &TableRecord, at: At) -> Result<Change, EngineError> {
+    pub(super) async fn table_back_in(
+        &self,
+        change: Change,
+        record: &TableRecord,
+        at: At,
+    ) -> Result<Change, EngineError> {
         let mut change = change.claim_name(keys::table_name(record.database, &record.name), record.id.0).create(record);
         for entry in &record.partitions {
             let found = self.recycled_partition(record.id, entry.id, at).await?;

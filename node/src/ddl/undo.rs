@@ -58,6 +58,12 @@ impl Ddl {
                     Recycled::Table { .. } | Recycled::Partition { .. } | Recycled::Database { .. } => {}
                 }
             }
+            let switched_ms = records.first().map(|(record, _)| record.dropped_ms);
+            for item in bin.iter().filter(|item| item.database == database.id && Some(item.dropped_ms) == switched_ms) {
+                if let Recycled::Table { record } = &item.what {
+                    undo.bring_back(item, record).await?;
+                }
+            }
             if !undo.reasons.is_empty() {
                 return Err(impossible(name, job, &undo.reasons));
             }
@@ -177,6 +183,18 @@ impl Undo<'_> {
         self.amend(|change| change.delete(record).replace(&table, &back));
         let change = std::mem::replace(&mut self.change, self.ddl.catalog.change());
         self.change = self.ddl.let_go_in(change, &table, &entries_gone, self.at, false).await?.0;
+        Ok(())
+    }
+
+    /// A table that the RESTORE has dropped, because the snapshot did not have it, is there again.
+    async fn bring_back(&mut self, item: &Stored<RecycleRecord>, table: &TableRecord) -> Result<(), EngineError> {
+        if let Some(other) = self.ddl.catalog.table(table.database, &table.name, self.at).await? {
+            self.reasons.push(format!("there is another table '{0}' by now: rename it first", other.name));
+            return Ok(());
+        }
+        self.amend(|change| change.delete(item));
+        let change = std::mem::replace(&mut self.change, self.ddl.catalog.change());
+        self.change = self.ddl.table_back_in(change, table, self.at).await?;
         Ok(())
     }
 

@@ -17,19 +17,19 @@ pub(super) async fn table(jobs: &Jobs, name: &str) -> Result<Option<Table>, Engi
         "repository_sessions" => sessions(jobs).await?,
         "snapshots" => snapshots(jobs).await?,
         "verify_findings" => findings(jobs).await?,
-        _ => return Ok(None),
+        other => return super::job_tables::table(jobs, other).await,
     }))
 }
 
-fn time(unix_ms: Option<u64>) -> Value {
+pub(super) fn time(unix_ms: Option<u64>) -> Value {
     Value::Text(time_text(unix_ms))
 }
 
-fn optional_number(value: Option<u64>) -> Value {
+pub(super) fn optional_number(value: Option<u64>) -> Value {
     value.map_or(NO_NUMBER, number)
 }
 
-fn yes_no(yes: bool) -> Value {
+pub(super) fn yes_no(yes: bool) -> Value {
     text(if yes { "YES" } else { "NO" })
 }
 

@@ -50,7 +50,10 @@ async fn a_backup_is_explained_before_and_after() {
     assert_eq!(super::jobs::ended(&world, "d", "backup").await.counts.bytes_sent, little[1].2.unwrap());
     // What is in the way is told as a plan; what makes no sense is an error.
     let taken = plan(&mut client, &format!("EXPLAIN {backup}")).await;
-    assert!(taken[0].0 == "CONFLICT" && taken[0].3.contains("snapshot one already exists") && taken[0].2.is_none(), "{taken:?}");
+    assert!(
+        taken[0].0 == "CONFLICT" && taken[0].3.contains("snapshot one already exists") && taken[0].2.is_none(),
+        "{taken:?}"
+    );
     let conflicts = plan(&mut client, "EXPLAIN BACKUP SNAPSHOT d.three TO r ON (x, a PARTITION (p9))").await;
     assert_eq!(conflicts.len(), 2, "{conflicts:?}");
     client.refused("EXPLAIN BACKUP SNAPSHOT d.three TO nowhere", 1105, "nowhere").await;

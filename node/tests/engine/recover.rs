@@ -198,3 +198,72 @@ async fn every_reason_against_undoing_a_restore_is_told() {
     client.refused("UNDO BACKUP", 1064, "RESTORE").await;
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_snapshot_does_not_have_is_cleaned_on_request_and_comes_back() {
+    let world = World::new().await;
+    let mut client = stocked(&world).await;
+    let cut = tables(&mut client).await;
+    client.run("BACKUP SNAPSHOT d.one TO r").await;
+    finished(&world, "d", "backup").await;
+    let stamp = timestamp(&mut client, "one").await;
+    // A partition in the way of one that the snapshot has, another one beside it, and a table.
+    client.run("ALTER TABLE a DROP PARTITION p2; ALTER TABLE a ADD PARTITION wide VALUES LESS THAN ('300')").await;
+    client
+        .run("ALTER TABLE a ADD PARTITION high VALUES LESS THAN ('400'); INSERT INTO a VALUES (120, 'w'), (350, 'h')")
+        .await;
+    client.run("CREATE TABLE own (k INT); INSERT INTO own VALUES (1), (2)").await;
+    let before = tables(&mut client).await;
+    let restore =
+        |more: &str| format!("RESTORE SNAPSHOT d.one FROM r {more} PROPERTIES ('backup_timestamp' = '{stamp}'");
+    let plain = restore("") + ")";
+    client.refused(&plain, 1105, "overlaps partition wide").await;
+    let both = restore("") + ", 'clean_partitions' = 'true', 'clean_tables' = 'true')";
+    let told = client.lines(&format!("EXPLAIN {both}")).await;
+    assert!(told.iter().any(|line| line.starts_with("a OVERWRITE") && line.contains("removes wide, high")), "{told:?}");
+    assert!(told.iter().any(|line| line.starts_with("own DROP")), "{told:?}");
+    client.refused(&(restore("ON (a)") + ", 'clean_tables' = 'true')"), 1105, "leave ON and EXCLUDE out").await;
+    client.refused(&(restore("") + ", 'clean_tables' = 'yes')"), 1105, "clean_tables").await;
+    client.run(&both).await;
+    finished(&world, "d", "restore").await;
+    assert_eq!(tables(&mut client).await, cut);
+    assert_eq!(client.lines("SHOW TABLES").await, ["a", "b"]);
+    client.run("UNDO RESTORE").await;
+    assert_eq!(tables(&mut client).await, before);
+    assert_eq!(client.one("SELECT count(*) FROM own").await, "2");
+    // Of one table alone.
+    client.run(&(restore("ON (a)") + ", 'clean_partitions' = 'true')")).await;
+    finished(&world, "d", "restore").await;
+    assert_eq!(tables(&mut client).await[0], cut[0]);
+    client.run("UNDO RESTORE").await;
+    assert_eq!(tables(&mut client).await, before);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_excluded_stays_out_of_a_backup_and_of_a_restore() {
+    let world = World::new().await;
+    let mut client = stocked(&world).await;
+    client.run("BACKUP SNAPSHOT d.part TO r EXCLUDE (b, TABLE a PARTITION (p2))").await;
+    finished(&world, "d", "backup").await;
+    let shown = client.rows("SHOW BACKUP").await;
+    assert_eq!(shown[0][4].as_deref(), Some("[d.a PARTITIONS (p1)]"));
+    client.run("BACKUP SNAPSHOT d.whole TO r").await;
+    finished(&world, "d", "backup").await;
+    let stamp = timestamp(&mut client, "whole").await;
+    let restore = format!(
+        "RESTORE SNAPSHOT whole FROM r DATABASE d AS e EXCLUDE (b, a PARTITION (p1)) PROPERTIES ('backup_timestamp' = '{stamp}')"
+    );
+    client.run(&restore).await;
+    finished(&world, "e", "restore").await;
+    assert_eq!(client.lines("SHOW TABLES FROM e").await, ["a"]);
+    assert_eq!(client.lines("SELECT k FROM e.a ORDER BY k").await, ["150", "199"]);
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE (nothing)", 1105, "nothing").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE (a PARTITION (p9))", 1105, "p9").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE (a, b)", 1105, "empty").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r ON (a) EXCLUDE (b)", 1064, "do not go together").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE (a AS c)", 1064, "no other name").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE (ALL TABLES)", 1064, "EXCLUDE takes names").await;
+    client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE ()", 1064, "EXCLUDE (..) is empty").await;
+    world.end().await;
+}

@@ -121,6 +121,15 @@ impl Jobs {
         }
     }
 
+    /// All jobs of a kind that are on record, oldest first.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn on_record(&self, kind: JobKind) -> Result<Vec<JobRecord>> {
+        let jobs = self.all().await?.into_iter().map(|job| job.record);
+        Ok(jobs.filter(|job| job.kind() == kind).collect())
+    }
+
     /// All jobs of a database that are on record, oldest first.
     ///
     /// # Errors

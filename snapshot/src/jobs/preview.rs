@@ -10,7 +10,7 @@ use crate::plan::{DraftTable, TableAtCut};
 use crate::request::{BackupRequest, RestoreRequest, backup_properties, restore_properties};
 use catalog::At;
 use catalog::names;
-use catalog::records::TableRecord;
+use catalog::records::{PartitionEntry, TableRecord};
 use env::ids::{TabletId, Version};
 use env::rt::CancellationToken;
 use repository::{FileIn, SendPreview, TableBases, TableSought, TabletEntryIn};
@@ -28,7 +28,7 @@ pub enum PreviewAction {
     Create,
     /// Partitions of a table are replaced or added.
     Overwrite,
-    /// A snapshot goes.
+    /// A snapshot goes, or a table that the snapshot does not have.
     Drop,
     /// The statement would be refused.
     Conflict,
@@ -256,6 +256,10 @@ impl Jobs {
             let detail = local.map_or_else(|| "a new table".to_owned(), |local| overwritten_text(table, &local));
             lines.push(PreviewLine { object: table.name.clone(), action, amount: Some(amount), detail });
         }
+        for table in &draft.drops {
+            let detail = "the snapshot does not have it: it goes to the recycle bin".to_owned();
+            lines.push(PreviewLine { object: table.name.clone(), action: PreviewAction::Drop, amount: None, detail });
+        }
         lines.push(total(&lines, format!("at most {requests} requests; what is replaced goes to the recycle bin")));
         Ok(lines)
     }
@@ -319,19 +323,17 @@ fn overwritten_text(table: &DraftTable, local: &TableRecord) -> String {
     let names = |names: Vec<&str>| names.join(", ");
     let replaces: Vec<&str> =
         local.partitions.iter().filter(|entry| replaced.contains(&entry.id)).map(|entry| entry.name.as_str()).collect();
-    let keeps: Vec<&str> = local
-        .partitions
-        .iter()
-        .filter(|entry| !replaced.contains(&entry.id))
-        .map(|entry| entry.name.as_str())
-        .collect();
+    let rest = || local.partitions.iter().filter(|entry| !replaced.contains(&entry.id));
+    let cleaned = |entry: &&PartitionEntry| table.cleaned.contains(&entry.id);
+    let removes: Vec<&str> = rest().filter(cleaned).map(|entry| entry.name.as_str()).collect();
+    let keeps: Vec<&str> = rest().filter(|entry| !cleaned(entry)).map(|entry| entry.name.as_str()).collect();
     let adds: Vec<&str> = table
         .partitions
         .iter()
         .filter(|partition| partition.replaces.is_none())
         .map(|partition| partition.entry.name.as_str())
         .collect();
-    [("replaces", replaces), ("adds", adds), ("keeps", keeps)]
+    [("replaces", replaces), ("adds", adds), ("removes", removes), ("keeps", keeps)]
         .into_iter()
         .filter(|(_, some)| !some.is_empty())
         .map(|(word, some)| format!("{word} {}", names(some)))

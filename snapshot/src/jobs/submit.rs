@@ -133,6 +133,7 @@ impl Jobs {
                         replication_num: properties.replication_num,
                         allow_load: properties.allow_load,
                         creates_database: database.is_none(),
+                        clean: properties.clean,
                     },
                     progress: RestoreState::Pending { plan: None },
                 },
@@ -198,6 +199,7 @@ impl Jobs {
             database: database.as_ref().map(|database| database.id),
             replication_num: properties.replication_num.unwrap_or(self.shared.options.replication_num),
             nodes: inventory::nodes(self.catalog(), self.shared.node).await?.len(),
+            clean: properties.clean,
         };
         let draft = inventory::draft(self.catalog(), &reader, wish, at).await?;
         Ok(RestoreGround { summary, target, database, draft })
