@@ -18,6 +18,8 @@ pub mod error;
 pub mod fuzzing;
 #[cfg(not(madsim))]
 pub mod http;
+#[cfg(not(madsim))]
+mod job_metrics;
 mod jobs;
 mod load;
 #[cfg(not(madsim))]

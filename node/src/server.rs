@@ -4,6 +4,7 @@ use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::http::metrics::{Gauges, Metrics, Sample, SampleKind};
 use crate::http::{HttpOptions, HttpServer, StreamLoader};
+use crate::job_metrics;
 use crate::mysql::{Authenticator, EngineBackend, Options, RootOnly, Server};
 use crate::session::VERSION;
 use crate::stream_load::{StreamLoad, StreamLoadResult};
@@ -90,6 +91,10 @@ impl Gauges for Inside {
                 }
             }
             Err(error) => tracing::warn!(%error, "cannot tell how the jobs are"),
+        }
+        match job_metrics::samples(&self.0).await {
+            Ok(jobs) => samples.extend(jobs),
+            Err(error) => tracing::warn!(%error, "cannot tell how the jobs were"),
         }
         match self.upkeep().await {
             Ok(upkeep) => samples.extend(upkeep),

@@ -104,6 +104,18 @@ impl Session {
         Ok(TableBases::new(self.clone(), pages))
     }
 
+    /// The snapshot of that label and time stamp as it was when the session was opened: what was there then can be read
+    /// until the session ends, also when it was dropped since.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log or index; what the store says.
+    pub async fn snapshot(&self, label: &str, timestamp: &str) -> Result<Option<SnapshotSummary>> {
+        let repository = &self.shared.repository;
+        let opening = repository.log.expect(self.shared.generation).await?;
+        let branch = index::branch(&repository.objects, opening.record.index.as_ref(), label).await?;
+        Ok(branch.rows.into_iter().find(|row| row.label == label && row.timestamp == timestamp))
+    }
+
     /// The newest earlier copy of a table. If the new one is equal, its page is not written again.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! The tables of `information_schema` about jobs: all that are on record, with how far they are.
 
-use super::information_schema::{NO_NUMBER, NO_TEXT, Table, Value, number, text};
+use super::information_schema::{NO_TEXT, Table, Value, number, text};
 use super::repositories::{optional_number, time, yes_no};
 use crate::error::EngineError;
 use catalog::records::job::JobWork;

@@ -4,7 +4,7 @@
 
 use super::provider::NAME_AS_WRITTEN;
 use arrow::datatypes::{Field, Schema, SchemaRef};
-use sqlparser::ast::{Expr, Ident, Query, Select, SelectItem, SetExpr, Statement};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, Select, SelectItem, SetExpr, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -83,7 +83,8 @@ pub(super) fn tell_apart(statement: &mut Statement, names: &OutputNames) {
         let own = || Ident::new(format!("__column_{position}"));
         match item {
             SelectItem::UnnamedExpr(expr) => {
-                let literal = matches!(expr, Expr::Value(_) | Expr::TypedString(_) | Expr::Subquery(_));
+                let literal =
+                    matches!(expr, Expr::Value(_) | Expr::TypedString(_) | Expr::Subquery(_)) || blurred(expr);
                 if !seen.insert(expr.to_string()) || literal {
                     *item = SelectItem::ExprWithAlias { expr: expr.clone(), alias: own() };
                 }
@@ -96,6 +97,17 @@ pub(super) fn tell_apart(statement: &mut Statement, names: &OutputNames) {
             SelectItem::ExprWithAliases { .. } | SelectItem::QualifiedWildcard(..) | SelectItem::Wildcard(_) => {}
         }
     }
+}
+
+/// Whether DataFusion may call an expression like another one: it has no word for DIV, and none for casts.
+fn blurred(expr: &Expr) -> bool {
+    let mut found = false;
+    let _whole = sqlparser::ast::visit_expressions(expr, |part| {
+        let op = if let Expr::BinaryOp { op, .. } = part { Some(op) } else { None };
+        found |= matches!(op, Some(BinaryOperator::MyIntegerDivide | BinaryOperator::Divide));
+        std::ops::ControlFlow::<()>::Continue(())
+    });
+    found
 }
 
 /// The schema that a client sees.

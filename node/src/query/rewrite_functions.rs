@@ -7,7 +7,8 @@ use crate::error::EngineError;
 use crate::session::Context;
 use sqlparser::ast::helpers::attached_token::AttachedToken;
 use sqlparser::ast::{
-    BinaryOperator, CaseWhen, DataType, Expr, Function, Ident, ObjectNamePart, TimezoneInfo, TypedString, Value,
+    BinaryOperator, CaseWhen, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList,
+    FunctionArguments, Ident, ObjectName, ObjectNamePart, TimezoneInfo, TypedString, Value, ValueWithSpan,
 };
 
 fn value(value: Value) -> Expr {
@@ -114,10 +115,82 @@ pub(super) fn call(function: &mut Function, context: &Context) -> Result<Option<
         ("date", [moment]) => Ok(Some(cast((*moment).clone(), DataType::Date))),
         ("date_add" | "adddate" | "days_add", [moment, by]) => Ok(Some(shift(moment, BinaryOperator::Plus, by))),
         ("date_sub" | "subdate" | "days_sub", [moment, by]) => Ok(Some(shift(moment, BinaryOperator::Minus, by))),
+        ("date_format", [moment, format]) => formatted(moment, format),
         ("datediff", [later, earlier]) => Ok(Some(days_between(later, earlier))),
         ("isnull", [of]) => Ok(Some(Expr::IsNull(Box::new((*of).clone())))),
         _ => Ok(None),
     }
+}
+
+/// `DATE_FORMAT` in the words of `to_char`: the letters of MySQL's formats mean other things there.
+fn formatted(moment: &Expr, format: &Expr) -> Result<Option<Expr>, EngineError> {
+    let Expr::Value(ValueWithSpan {
+        value: Value::SingleQuotedString(given) | Value::DoubleQuotedString(given), ..
+    }) = format
+    else {
+        return Err(EngineError::unsupported("the format of date_format must be a text, such as '%Y-%m-%d %H:%i:%s'"));
+    };
+    let mut spelled = String::new();
+    let mut letters = given.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '%' {
+            spelled.push(letter);
+            continue;
+        }
+        spelled.push_str(match letters.next() {
+            Some('a') => "%a",
+            Some('b') => "%b",
+            Some('c') => "%-m",
+            Some('d') => "%d",
+            Some('e') => "%-d",
+            Some('f') => "%6f",
+            Some('H') => "%H",
+            Some('h' | 'I') => "%I",
+            Some('i') => "%M",
+            Some('j') => "%j",
+            Some('k') => "%-H",
+            Some('l') => "%-I",
+            Some('M') => "%B",
+            Some('m') => "%m",
+            Some('p') => "%p",
+            Some('r') => "%I:%M:%S %p",
+            Some('S' | 's') => "%S",
+            Some('T') => "%H:%M:%S",
+            Some('v') => "%V",
+            Some('W') => "%A",
+            Some('w') => "%w",
+            Some('x') => "%G",
+            Some('Y') => "%Y",
+            Some('y') => "%y",
+            Some('%') => "%%",
+            Some(other) => {
+                return Err(EngineError::unsupported(format!(
+                    "%{other} in the format of date_format is not supported"
+                )));
+            }
+            None => "%%",
+        });
+    }
+    let timestamp = cast(moment.clone(), DataType::Timestamp(None, TimezoneInfo::None));
+    Ok(Some(plain_call("to_char", vec![timestamp, text(&spelled)])))
+}
+
+fn plain_call(name: &str, arguments: Vec<Expr>) -> Expr {
+    let argument = |of| FunctionArg::Unnamed(FunctionArgExpr::Expr(of));
+    Expr::Function(Function {
+        name: ObjectName(vec![ObjectNamePart::Identifier(Ident::new(name))]),
+        uses_odbc_syntax: false,
+        parameters: FunctionArguments::None,
+        args: FunctionArguments::List(FunctionArgumentList {
+            duplicate_treatment: None,
+            args: arguments.into_iter().map(argument).collect(),
+            clauses: Vec::new(),
+        }),
+        filter: None,
+        null_treatment: None,
+        over: None,
+        within_group: Vec::new(),
+    })
 }
 
 fn case(condition: &Expr, yes: &Expr, no: &Expr) -> Expr {

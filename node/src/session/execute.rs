@@ -118,9 +118,17 @@ impl Session {
     }
 
     async fn set(&mut self, items: &[SetItem]) -> Result<(), EngineError> {
-        // All or nothing: what was set before an error is not.
+        let before = Arc::clone(&self.user_variables);
+        let done = self.set_all(items).await;
+        if done.is_err() {
+            self.user_variables = before;
+        }
+        done
+    }
+
+    /// All or nothing but for the user's variables, which later items see: what was set before an error is not.
+    async fn set_all(&mut self, items: &[SetItem]) -> Result<(), EngineError> {
         let mut variables = self.variables.as_ref().clone();
-        let mut user_variables = self.user_variables.as_ref().clone();
         let (mut global, mut limits) = (Vec::new(), BTreeMap::new());
         for item in items {
             match item {
@@ -155,7 +163,7 @@ impl Session {
                 }
                 SetItem::UserVariable { name, value } => {
                     let value = self.value(value).await?;
-                    user_variables.insert(name.clone(), value);
+                    Arc::make_mut(&mut self.user_variables).insert(name.clone(), value);
                 }
                 SetItem::Names { charset, collation } => {
                     for name in ["character_set_client", "character_set_connection", "character_set_results"] {
@@ -187,7 +195,6 @@ impl Session {
         }
         self.engine.set_globals(&global);
         self.variables = Arc::new(variables);
-        self.user_variables = Arc::new(user_variables);
         Ok(())
     }
 

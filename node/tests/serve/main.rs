@@ -20,6 +20,7 @@
 mod config;
 mod crash;
 mod leftovers;
+mod metrics;
 #[path = "../../../repository/tests/it/s3.rs"]
 #[allow(dead_code, reason = "shared with the repository's own tests, which use all of it")]
 mod s3;

@@ -72,7 +72,13 @@ impl JobContext {
     async fn reader(&self, job: &JobRecord) -> Result<&SnapshotReader> {
         let open = || async {
             let repository = self.repository(job).await?;
-            let found = repository.snapshot(&job.label, Some(&job.timestamp)).await?;
+            // Through the job's session, which keeps the snapshot readable when somebody drops it meanwhile. A repository
+            // that is read only has none.
+            let shared = &self.node.shared;
+            let found = match crate::coordinator::resume_restore(shared, job, &repository).await? {
+                Some(session) => session.snapshot(&job.label, &job.timestamp).await?,
+                None => repository.snapshot(&job.label, Some(&job.timestamp)).await?,
+            };
             let summary = found.ok_or_else(|| Error::UnknownSnapshot {
                 label: job.label.clone(),
                 timestamp: job.timestamp.clone(),

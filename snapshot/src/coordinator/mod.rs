@@ -11,13 +11,14 @@ mod restore;
 mod wait;
 
 pub(crate) use backup::{page_record, resume as resume_backup};
+pub(crate) use restore::resume_journaled as resume_restore;
 
 use crate::error::Result;
 use crate::jobs::Shared;
 use crate::journal::{self, Mirror};
 use catalog::keys;
-use catalog::records::job::JobRecord;
-use env::ids::JobId;
+use catalog::records::job::{BackupState, JobRecord, JobWork};
+use env::ids::{DatabaseId, JobId};
 use env::rt::time::unix_millis;
 use env::rt::{self, CancellationToken, Duration, JoinSet};
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,12 +59,24 @@ pub(crate) async fn run(shared: Arc<Shared>, stop: CancellationToken) -> Result<
     Ok(())
 }
 
-/// Deletes the records of jobs that have ended long ago and left nothing behind.
+/// Deletes the records of jobs that have ended long ago and left nothing behind, but for the last good backup of each
+/// database.
 async fn trim_history(shared: &Shared, jobs: &BTreeMap<String, JobRecord>) {
     let keep_ms = u64::try_from(shared.options.history_keep.as_millis()).unwrap_or(u64::MAX);
     let now_ms = unix_millis();
+    // Monitoring asks how long ago the last good backup was, however long that is.
+    let mut last_good: BTreeMap<DatabaseId, (Option<u64>, JobId)> = BTreeMap::new();
+    for job in jobs.values() {
+        if let JobWork::Backup { progress: BackupState::Finished { .. } } = &job.work {
+            let ended = (job.times.finished_ms, job.id);
+            let known = last_good.entry(job.database).or_insert(ended);
+            *known = ended.max(*known);
+        }
+    }
     let old = |job: &&JobRecord| {
-        job.is_cleaned() && job.times.finished_ms.is_some_and(|ended| ended.saturating_add(keep_ms) <= now_ms)
+        job.is_cleaned()
+            && job.times.finished_ms.is_some_and(|ended| ended.saturating_add(keep_ms) <= now_ms)
+            && last_good.get(&job.database).is_none_or(|(_, last)| *last != job.id)
     };
     let doomed: Vec<String> = jobs.values().filter(old).map(|job| keys::job(job.id)).collect();
     if let Err(failed) = journal::delete_keys(&shared.catalog, &doomed).await {

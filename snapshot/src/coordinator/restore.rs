@@ -56,6 +56,18 @@ pub(crate) async fn resume(shared: &Shared, job: &JobRecord, repository: &Reposi
     Ok(repository.open_session(&id.parse()?, Purpose::Restore, &owner, unix_millis()).await?)
 }
 
+/// The session that the job has journaled, resumed; none when its repository is read only.
+pub(crate) async fn resume_journaled(
+    shared: &Shared,
+    job: &JobRecord,
+    repository: &Repository,
+) -> Result<Option<Session>> {
+    match journaled_plan(job)?.and_then(|plan| plan.session.as_deref()) {
+        Some(id) => Ok(Some(resume(shared, job, repository, id).await?)),
+        None => Ok(None),
+    }
+}
+
 fn task(job: JobId, kind: TaskKind, node: NodeId, seq: u32, status: TaskState, work: TaskWork) -> TaskRecord {
     let progress = TaskProgress::default();
     TaskRecord { job, kind, node, seq, attempt: 0, status, retries: 0, error: None, progress, work }
@@ -125,9 +137,9 @@ async fn mark(shared: &Shared, job: &JobRecord, plan: &TablePlan, at: At, change
 
 pub(super) async fn register(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {
     let (spec, _) = work(job)?;
-    if let Some(id) = journaled_plan(job)?.and_then(|plan| plan.session.as_deref()) {
+    if journaled_plan(job)?.is_some_and(|plan| plan.session.is_some()) {
         let (_, repository) = shared.repository(job, &CancellationToken::new()).await?;
-        resume(shared, job, &repository, id).await?;
+        resume_journaled(shared, job, &repository).await?;
     }
     let catalog = &shared.catalog;
     // Stage tasks of an earlier life may be for nodes that this one does not choose.

@@ -185,16 +185,18 @@ async fn the_views_have_their_columns_and_the_history_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_jobs_are_forgotten_after_their_time() {
+async fn old_jobs_are_forgotten_after_their_time_but_for_the_last_good_backup() {
     let disks = Disks::new();
     let world = World::open(&disks).await;
     let shop = shop(&world).await;
     let job = world.backup(shop, "first").await;
+    let last = world.backup(shop, "second").await;
     let disks = world.close().await;
     let options = snapshot::Options { history_keep: Duration::ZERO, ..crate::world::options() };
     let world = World::open_with(&disks, options, &crate::world::Stop::default()).await;
     for _ in 0..500 {
         if world.catalog.store().get(&keys::job(job.id), At::Latest).await.unwrap().is_none() {
+            assert_eq!(world.jobs.get(last.id).await.unwrap().label, "second");
             return;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -158,6 +158,26 @@ async fn a_snapshot_that_a_job_here_writes_or_reads_is_not_dropped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restore_that_has_registered_reads_a_snapshot_that_is_dropped_before_its_first_file() {
+    let ours = World::open(&Disks::new()).await;
+    let shop_here = shop(&ours).await;
+    ours.backup(shop_here, "ours").await;
+    let cut = ours.contents(shop_here).await;
+    // Its session is open, and no node has looked at the snapshot yet.
+    let stop = Stop::at("restore.download");
+    let theirs = World::open_with(&ours.disks.beside(), options(), &stop).await;
+    theirs.create_repository().await;
+    let id = theirs.jobs.submit_restore(theirs.restore_of("ours", None, Objects::All).await).await.unwrap();
+    stop.reached().await;
+    ours.jobs.drop_snapshot(&drop_of("ours")).await.unwrap();
+    ours.jobs.sweep("repo", false, &CancellationToken::new()).await.unwrap();
+    let theirs = World::open(&theirs.close().await).await;
+    let job = theirs.end(id).await;
+    assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
+    assert_eq!(theirs.contents(theirs.database("shop").await).await, cut);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_clusters_on_one_repository_each_drops_its_own() {
     let ours = World::open(&Disks::new()).await;
     let shop_here = shop(&ours).await;
