@@ -28,7 +28,7 @@ pub use recycle::{RecycleRecord, Recycled};
 pub use repository::{RepositoryRecord, RetentionRecord};
 pub use setting::SettingRecord;
 pub use table::{
-    BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
     TableState,
 };
 pub use tablet::TabletRecord;

@@ -53,7 +53,14 @@ pub enum Recycled {
 
 impl Record for RecycleRecord {
     const KIND: &'static str = "recycle bin";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn format(&self) -> u32 {
+        match &self.what {
+            Recycled::Table { record } | Recycled::Overwritten { table: record, .. } => record.format(),
+            Recycled::Partition { .. } | Recycled::Database { .. } => 1,
+        }
+    }
 
     fn key(&self) -> String {
         keys::recycled(self.id)

@@ -3,10 +3,14 @@
 //! Rowsets are sorted into tiers by the bytes of their visible rows; the smallest tier that has enough members is
 //! merged, so each row is rewritten about once per tier and the number of rowsets grows with the logarithm of the data.
 //! Without such a tier, rowsets that are largely hidden are rewritten to give the space back.
+//!
+//! Law (*neighbours*): where rows of one key become one, a later load counts after an earlier one. There only rowsets that
+//! follow each other are merged: the output takes the place of the first, and nothing that stays is overtaken.
 
+use crate::schema::KeyModel;
 use crate::store::options::CompactionOptions;
 use env::ids::TabletId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What a plan knows of a rowset.
@@ -70,8 +74,77 @@ impl fmt::Display for Compaction {
     }
 }
 
+/// Which rowsets may be merged with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partners {
+    /// Any.
+    All,
+    /// Those that follow each other; see the module's text.
+    Neighbours,
+}
+
+impl Partners {
+    pub(crate) fn of(model: KeyModel) -> Self {
+        if model.merges_on_read() { Self::Neighbours } else { Self::All }
+    }
+
+    /// Whether these rowsets, of which all are in `order`, may be merged.
+    pub(crate) fn allow(self, mut order: impl Iterator<Item = u64>, chosen: &BTreeSet<u64>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Neighbours => {
+                let first = order.find(|rowset| chosen.contains(rowset));
+                let more = order.take_while(|rowset| chosen.contains(rowset)).count();
+                first.is_some() && more + 1 == chosen.len()
+            }
+        }
+    }
+}
+
 /// The merge that a tablet needs most, if any.
-pub(crate) fn plan(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
+pub(crate) fn plan(
+    tablet: TabletId,
+    candidates: &[Candidate],
+    partners: Partners,
+    options: &CompactionOptions,
+) -> Option<Compaction> {
+    match partners {
+        Partners::All => plan_any(tablet, candidates, options),
+        Partners::Neighbours => plan_neighbours(tablet, candidates, options),
+    }
+}
+
+/// As [`plan_any`] with rowsets that follow each other: enough of one tier, and the smaller ones in between go with them.
+fn plan_neighbours(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
+    let level = |candidate: &Candidate| tier(candidate.live_bytes(), options);
+    let enough = options.inputs_min.max(2);
+    let levels: BTreeSet<u32> = candidates.iter().filter(|candidate| !candidate.blocked).map(level).collect();
+    for highest in levels {
+        for run in runs(candidates, |candidate| level(candidate) <= highest) {
+            for from in 0..run.len() {
+                let rest: Vec<&Candidate> = run.iter().skip(from).collect();
+                let chosen = bounded(&rest, options);
+                let of_tier = rest.iter().take(chosen.len()).filter(|candidate| level(candidate) == highest).count();
+                if of_tier >= enough {
+                    return Some(made(tablet, candidates, &chosen, CompactionReason::ManyRowsets));
+                }
+            }
+        }
+    }
+    let hidden = candidates.iter().filter(|candidate| {
+        !candidate.blocked && candidate.is_mostly_hidden(options.hidden_percent)
+    });
+    let least = hidden.min_by_key(|candidate| (candidate.live_bytes(), candidate.rowset))?;
+    Some(made(tablet, candidates, &[least.rowset], CompactionReason::HiddenRows))
+}
+
+/// The runs of neighbours that are not blocked and fulfil a condition.
+fn runs(candidates: &[Candidate], wanted: impl Fn(&Candidate) -> bool) -> impl Iterator<Item = &[Candidate]> {
+    let of_run = move |candidate: &Candidate| !candidate.blocked && wanted(candidate);
+    candidates.split(move |candidate| !of_run(candidate)).filter(|run| !run.is_empty())
+}
+
+fn plan_any(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
     let mut tiers: BTreeMap<u32, Vec<&Candidate>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| !candidate.blocked) {
         tiers.entry(tier(candidate.live_bytes(), options)).or_default().push(candidate);
@@ -96,9 +169,12 @@ pub(crate) fn plan(tablet: TabletId, candidates: &[Candidate], options: &Compact
     (!chosen.is_empty()).then(|| made(tablet, candidates, &chosen, CompactionReason::HiddenRows))
 }
 
-/// The merge of everything, if there is anything to gain from it.
-pub(crate) fn plan_all(tablet: TabletId, candidates: &[Candidate]) -> Option<Compaction> {
-    let free: Vec<&Candidate> = candidates.iter().filter(|candidate| !candidate.blocked).collect();
+/// The merge of everything that may be merged, if there is anything to gain from it.
+pub(crate) fn plan_all(tablet: TabletId, candidates: &[Candidate], partners: Partners) -> Option<Compaction> {
+    let free: Vec<&Candidate> = match partners {
+        Partners::All => candidates.iter().filter(|candidate| !candidate.blocked).collect(),
+        Partners::Neighbours => runs(candidates, |_any| true).max_by_key(|run| run.len())?.iter().collect(),
+    };
     if free.len() < 2 && free.iter().all(|candidate| candidate.hidden_rows == 0) {
         return None;
     }
