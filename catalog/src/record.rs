@@ -74,9 +74,8 @@ struct Head {
 /// # Errors
 /// `Internal` when it cannot be JSON.
 pub fn encode<R: Record>(record: &R) -> Result<Bytes> {
-    serde_json::to_vec(&Envelope { format: record.format(), record }).map(Bytes::from).map_err(|failed| Error::Internal {
-        object: record.key(),
-        reason: format!("cannot be stored as JSON: {failed}"),
+    serde_json::to_vec(&Envelope { format: record.format(), record }).map(Bytes::from).map_err(|failed| {
+        Error::Internal { object: record.key(), reason: format!("cannot be stored as JSON: {failed}") }
     })
 }
 

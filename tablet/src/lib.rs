@@ -30,13 +30,12 @@ pub use image::{
 };
 pub use keys::{Keys, encode_keys};
 pub use route::{Bounds, RouteError, Routed, Router};
-pub use schema::{
-    Aggregation, COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError,
-};
+pub use schema::{Aggregation, COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
 pub use segment::{
-    CompareOp, Compression, Merge, Merged, MergedScan, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX, SORTED_BATCH_ROWS,
-    ScanBatch, ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan, SegmentSource, SegmentWriter,
-    is_plain, merge, merge_segments, plain_schema, row_selection, sort_batches, write_plain,
+    CompareOp, Compression, Merge, Merged, MergedScan, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX,
+    SORTED_BATCH_ROWS, ScanBatch, ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan,
+    SegmentSource, SegmentWriter, is_plain, merge, merge_segments, plain_schema, row_selection, sort_batches,
+    write_plain,
 };
 pub use store::{
     Compaction, CompactionOptions, CompactionReason, DoomedFile, Mutation, NewTablet, Prepared, ReclaimPlan, Reclaimed,

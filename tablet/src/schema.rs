@@ -140,7 +140,7 @@ pub enum SchemaError {
         data_type: ColumnType,
     },
     /// All models but Duplicate Key need one.
-    #[error("a {0} table needs at least one key column")]
+    #[error("{} table needs at least one key column", .0.with_article())]
     NoKey(KeyModel),
     /// A value column of an Aggregate Key table that does not say what becomes of its values.
     #[error(

@@ -8,7 +8,8 @@ use crate::sql::{
 };
 use arrow::datatypes::{DataType as ArrowType, Schema as ArrowSchema};
 use catalog::records::{
-    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, Partitioning, TableRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, Partitioning,
+    TableRecord,
 };
 use std::collections::BTreeMap;
 use tablet::{Aggregation, Column, ColumnType, DefaultValue, KeyModel, Router, Schema};
@@ -92,15 +93,17 @@ impl TableSpec {
                 for at in columns.into_iter().flatten() {
                     if let Some(column) = self.schema.columns().get(*at).filter(|column| !column.key) {
                         return Err(EngineError::invalid(format!(
-                            "{what} column '{}' of a {model} table must belong to its key",
-                            column.name
+                            "{what} column '{}' of {} table must belong to its key",
+                            column.name,
+                            model.with_article()
                         )));
                     }
                 }
             }
             if hash_columns.is_none() {
                 return Err(EngineError::unsupported(format!(
-                    "a {model} table cannot be DISTRIBUTED BY RANDOM; use HASH of key columns"
+                    "{} table cannot be DISTRIBUTED BY RANDOM; use HASH of key columns",
+                    model.with_article()
                 )));
             }
         }

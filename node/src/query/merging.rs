@@ -105,9 +105,9 @@ impl MergedScan {
         }
         let schema = Arc::clone(&self.schema);
         let scan = Arc::new(self);
-        let streams = shares.into_iter().map(|(_, groups)| {
-            Arc::new(Share { scan: Arc::clone(&scan), groups }) as Arc<dyn PartitionStream>
-        });
+        let streams = shares
+            .into_iter()
+            .map(|(_, groups)| Arc::new(Share { scan: Arc::clone(&scan), groups }) as Arc<dyn PartitionStream>);
         Ok(Arc::new(StreamingTableExec::try_new(schema, streams.collect(), None, [], false, limit)?))
     }
 }

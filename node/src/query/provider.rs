@@ -31,7 +31,7 @@ use datafusion::physical_plan::union::UnionExec;
 use datafusion_datasource_parquet::ParquetRowSelection;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use tablet::{KeyModel, TabletView, row_selection};
+use tablet::{TabletView, row_selection};
 
 /// The key of a field's metadata under which the column's name stands as its owner wrote it.
 pub(super) const NAME_AS_WRITTEN: &str = "tabularium.name";
@@ -175,11 +175,10 @@ impl TabletTable {
         let Some((_, column)) = values.next() else { return Ok(()) };
         let keys: Vec<&str> = schema.key_columns().iter().map(|column| column.name.as_str()).collect();
         Err(EngineError::unsupported(format!(
-            "rows of '{}', which is {} {} table, can be deleted by conditions on its key columns only ({}); '{}' is a \
+            "rows of '{}', which is {} table, can be deleted by conditions on its key columns only ({}); '{}' is a \
              value column",
             self.views.record.name,
-            if schema.model() == KeyModel::Aggregate { "an" } else { "a" },
-            schema.model(),
+            schema.model().with_article(),
             keys.join(", "),
             column.name
         )))

@@ -15,8 +15,8 @@ use crate::sql::{Filter, Show};
 use crate::upkeep;
 use catalog::At;
 use catalog::records::{ColumnRecord, DefaultRecord, KeyModelRecord, LoadState, TableRecord};
-use tablet::Aggregation;
 use sqlparser::ast;
+use tablet::Aggregation;
 
 /// The name of the database that describes the others.
 const INFORMATION_SCHEMA: &str = "information_schema";

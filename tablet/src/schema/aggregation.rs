@@ -62,6 +62,12 @@ impl KeyModel {
         }
     }
 
+    /// Its name with an article, for messages.
+    pub fn with_article(self) -> String {
+        let article = if self == Self::Aggregate { "an" } else { "a" };
+        format!("{article} {self}")
+    }
+
     /// Whether no two rows of a rowset have the same key.
     pub(crate) fn is_distinct(self) -> bool {
         self != Self::Duplicate

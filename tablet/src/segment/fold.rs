@@ -111,7 +111,12 @@ fn exact_sum(values: &Values<'_>, run: Range<usize>) -> Result<Option<i256>> {
         let value = match values.get(row)? {
             Value::Int(value) | Value::Decimal(value, _) => value,
             Value::Null => continue,
-            Value::Bool(_) | Value::Float(_) | Value::Date(_) | Value::DateTime(_) | Value::Text(_) | Value::Bytes(_) => {
+            Value::Bool(_)
+            | Value::Float(_)
+            | Value::Date(_)
+            | Value::DateTime(_)
+            | Value::Text(_)
+            | Value::Bytes(_) => {
                 return Err(Error::Internal("a sum of what is no number".to_owned()));
             }
         };

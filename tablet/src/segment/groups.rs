@@ -8,10 +8,7 @@ use crate::schema::KeyModel;
 ///
 /// Tables that keep rows of equal keys apart have a group for each segment, in their order; others have groups in the
 /// order of their keys.
-pub(crate) fn merge_groups<'a>(
-    model: KeyModel,
-    segments: impl Iterator<Item = &'a SegmentMeta>,
-) -> Vec<Vec<usize>> {
+pub(crate) fn merge_groups<'a>(model: KeyModel, segments: impl Iterator<Item = &'a SegmentMeta>) -> Vec<Vec<usize>> {
     if !model.merges_on_read() {
         return segments.enumerate().map(|(at, _)| vec![at]).collect();
     }

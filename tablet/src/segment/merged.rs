@@ -44,8 +44,7 @@ pub fn merge_segments(
         return Err(Error::Invalid(format!("there is no column {wrong} in the table")));
     }
     let narrowed = Arc::new(schema.narrowed(&read)?);
-    let order: Vec<usize> =
-        wanted.iter().filter_map(|column| read.iter().position(|read| read == column)).collect();
+    let order: Vec<usize> = wanted.iter().filter_map(|column| read.iter().position(|read| read == column)).collect();
     let options = ScanOptions {
         columns: Some(read.into_iter().collect()),
         predicates: predicates.iter().filter(|predicate| predicate.column < schema.key_len()).cloned().collect(),

@@ -169,7 +169,9 @@ impl Inner {
     fn can_replace(&self, tablet: &Tablet, state: &State, inputs: &BTreeSet<u64>) -> bool {
         let there = state.rowsets.iter().filter(|rowset| inputs.contains(&rowset.id)).count();
         let order = state.rowsets.iter().map(|rowset| rowset.id);
-        there == inputs.len() && partners(tablet).allow(order, inputs) && self.blocked_rowsets(tablet.id).is_disjoint(inputs)
+        there == inputs.len()
+            && partners(tablet).allow(order, inputs)
+            && self.blocked_rowsets(tablet.id).is_disjoint(inputs)
     }
 
     /// Writes the visible rows of the inputs as one rowset. Blocks.

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tablet::{
-    Aggregation, Column, ColumnType, CompactionOptions, ImageFile, KeyModel, Mutation, NewTablet, Schema, SegmentId, SegmentReader,
-    StoreOptions, TabletImageMeta, TabletStore, TabletView,
+    Aggregation, Column, ColumnType, CompactionOptions, ImageFile, KeyModel, Mutation, NewTablet, Schema, SegmentId,
+    SegmentReader, StoreOptions, TabletImageMeta, TabletStore, TabletView,
 };
 
 /// The rows of a tablet, sorted.

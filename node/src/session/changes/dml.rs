@@ -250,10 +250,9 @@ async fn update_once(
     let record: &Stored<TableRecord> = &views.record;
     if record.model != KeyModelRecord::Primary {
         return Err(EngineError::unsupported(format!(
-            "UPDATE needs a PRIMARY KEY table; '{}' is {} {} table{}",
+            "UPDATE needs a PRIMARY KEY table; '{}' is {} table{}",
             record.name,
-            if record.model == KeyModelRecord::Aggregate { "an" } else { "a" },
-            views.schema.model(),
+            views.schema.model().with_article(),
             if views.schema.model().merges_on_read() { ", whose rows are changed by inserting them anew" } else { "" }
         ))
         .into());

@@ -184,8 +184,7 @@ proptest! {
 }
 
 fn table(aggregation: Aggregation, data_type: ColumnType) -> Arc<Schema> {
-    let columns =
-        vec![Column::new("k", ColumnType::Int).key(), Column::new("v", data_type).aggregation(aggregation)];
+    let columns = vec![Column::new("k", ColumnType::Int).key(), Column::new("v", data_type).aggregation(aggregation)];
     Arc::new(Schema::new(KeyModel::Aggregate, columns).expect("fine"))
 }
 
@@ -221,7 +220,8 @@ fn a_table_without_values_is_a_set() {
 #[test]
 fn a_sum_that_does_not_fit_is_an_error_and_never_another_number() {
     let tiny = table(Sum, ColumnType::TinyInt);
-    let loads = |values: &[i128]| values.iter().map(|value| vec![row(Datum::Int(1), Datum::Int(*value))]).collect::<Vec<_>>();
+    let loads =
+        |values: &[i128]| values.iter().map(|value| vec![row(Datum::Int(1), Datum::Int(*value))]).collect::<Vec<_>>();
     let failed = merged(&tiny, &loads(&[100, 27, 1]), None, &[], (9, 9)).unwrap_err();
     assert_eq!(failed.kind(), ErrorKind::Invalid);
     assert_eq!(

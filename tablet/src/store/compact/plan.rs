@@ -114,26 +114,36 @@ pub(crate) fn plan(
     }
 }
 
-/// As [`plan_any`] with rowsets that follow each other: enough of one tier, and the smaller ones in between go with them.
+/// As [`plan_any`] with rowsets that follow each other. Tiers do not help where small and large ones alternate: here those
+/// are merged of which the largest is at most as large as the others together. The output is then at least twice as large as
+/// any input, so each row is rewritten at most once per doubling.
 fn plan_neighbours(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
-    let level = |candidate: &Candidate| tier(candidate.live_bytes(), options);
-    let enough = options.inputs_min.max(2);
-    let levels: BTreeSet<u32> = candidates.iter().filter(|candidate| !candidate.blocked).map(level).collect();
-    for highest in levels {
-        for run in runs(candidates, |candidate| level(candidate) <= highest) {
-            for from in 0..run.len() {
-                let rest: Vec<&Candidate> = run.iter().skip(from).collect();
-                let chosen = bounded(&rest, options);
-                let of_tier = rest.iter().take(chosen.len()).filter(|candidate| level(candidate) == highest).count();
-                if of_tier >= enough {
-                    return Some(made(tablet, candidates, &chosen, CompactionReason::ManyRowsets));
+    // Small ones are all of one size.
+    let weight = |candidate: &Candidate| candidate.live_bytes().max(options.tier_bytes_min);
+    let mut best: Option<(u64, usize, &[Candidate])> = None;
+    for run in runs(candidates, |_any| true) {
+        for from in 0..run.len() {
+            let rest = run.get(from..).unwrap_or_default();
+            let near: Vec<&Candidate> = rest.iter().take(options.inputs_max.max(2)).collect();
+            let most = bounded(&near, options).len();
+            let (mut largest, mut all) = (0, 0_u64);
+            for (many, candidate) in (1..=most).zip(rest) {
+                largest = largest.max(weight(candidate));
+                all = all.saturating_add(weight(candidate));
+                let worth = many >= options.inputs_min.max(2) && largest <= all.saturating_sub(largest);
+                // Small ones first, and then as many as there are.
+                if worth && best.is_none_or(|(than, chosen, _)| (largest, chosen) < (than, many)) {
+                    best = Some((largest, many, rest.get(..many).unwrap_or_default()));
                 }
             }
         }
     }
-    let hidden = candidates.iter().filter(|candidate| {
-        !candidate.blocked && candidate.is_mostly_hidden(options.hidden_percent)
-    });
+    if let Some((_, _, chosen)) = best {
+        let rowsets = chosen.iter().map(|candidate| candidate.rowset).collect();
+        return Some(Compaction { tablet, rowsets, reason: CompactionReason::ManyRowsets });
+    }
+    let hidden =
+        candidates.iter().filter(|candidate| !candidate.blocked && candidate.is_mostly_hidden(options.hidden_percent));
     let least = hidden.min_by_key(|candidate| (candidate.live_bytes(), candidate.rowset))?;
     Some(made(tablet, candidates, &[least.rowset], CompactionReason::HiddenRows))
 }
