@@ -209,6 +209,14 @@ impl TabletImageMeta {
                 return damaged("a rowset number and segments in range".to_owned(), format!("rowset {}", rowset.id));
             }
             for segment in &rowset.segments {
+                let has_keys = segment.meta.min_key.is_some() && segment.meta.max_key.is_some();
+                if model.merges_on_read() && !has_keys {
+                    let found = format!("a segment without them in rowset {}", rowset.id);
+                    return damaged(
+                        format!("the first and last key of each segment of {}", model.with_article()),
+                        found,
+                    );
+                }
                 if segment.meta.rows > SEGMENT_ROWS_MAX {
                     let found = format!("{} in rowset {}", segment.meta.rows, rowset.id);
                     return damaged(format!("at most {SEGMENT_ROWS_MAX} rows in a segment"), found);

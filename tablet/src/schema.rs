@@ -379,13 +379,14 @@ fn check_keys(model: KeyModel, columns: &[Column]) -> Result<usize, SchemaError>
 fn check_aggregation(model: KeyModel, column: &Column) -> Result<(), SchemaError> {
     let needed = model == KeyModel::Aggregate && !column.key;
     let (name, data_type) = (|| column.name.clone(), column.data_type);
-    match column.aggregation {
-        None if needed => Err(SchemaError::NoAggregation(name())),
-        None => Ok(()),
-        Some(aggregation) if !needed => Err(SchemaError::NeedlessAggregation { column: name(), aggregation }),
-        Some(aggregation) if !aggregation.takes(data_type) => {
-            Err(SchemaError::AggregationType { column: name(), aggregation, data_type })
-        }
-        Some(_) => Ok(()),
+    let Some(aggregation) = column.aggregation else {
+        return if needed { Err(SchemaError::NoAggregation(name())) } else { Ok(()) };
+    };
+    if !needed {
+        return Err(SchemaError::NeedlessAggregation { column: name(), aggregation });
     }
+    if !aggregation.takes(data_type) {
+        return Err(SchemaError::AggregationType { column: name(), aggregation, data_type });
+    }
+    Ok(())
 }

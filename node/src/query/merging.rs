@@ -76,8 +76,7 @@ impl MergedScan {
         projection: Option<&Vec<usize>>,
         filter: Option<&Arc<dyn PhysicalExpr>>,
     ) -> Result<Self> {
-        let columns: Vec<usize> =
-            projection.map_or_else(|| (0..table.columns().len()).collect(), |columns| columns.clone());
+        let columns: Vec<usize> = projection.map_or_else(|| (0..table.columns().len()).collect(), Vec::clone);
         Ok(Self {
             schema: Arc::new(exposed.project(&columns)?),
             columns,

@@ -176,7 +176,7 @@ impl TabletTable {
         let keys: Vec<&str> = schema.key_columns().iter().map(|column| column.name.as_str()).collect();
         Err(EngineError::unsupported(format!(
             "rows of '{}', which is {} table, can be deleted by conditions on its key columns only ({}); '{}' is a \
-             value column",
+             value column; a subquery can choose keys by it",
             self.views.record.name,
             schema.model().with_article(),
             keys.join(", "),

@@ -127,7 +127,7 @@ async fn values_are_aggregated() {
 async fn the_functions_are_shown() {
     let world = World::new().await;
     let mut client = world.in_database().await;
-    let text = "CREATE TABLE `g` (\n  `k` INT NULL,\n  `n` BIGINT SUM NOT NULL DEFAULT \"0\",\n  `s` VARCHAR(9) \
+    let text = "CREATE TABLE `g` (\n  `k` int NULL,\n  `n` bigint SUM NOT NULL DEFAULT \"0\",\n  `s` varchar(9) \
                 REPLACE_IF_NOT_NULL NULL COMMENT \"kept\"\n) ENGINE=OLAP\nAGGREGATE KEY (`k`)\n";
     client
         .run("CREATE TABLE g (k INT, n BIGINT SUM NOT NULL DEFAULT 0, s VARCHAR(9) REPLACE_IF_NOT_NULL COMMENT 'kept') AGGREGATE KEY (k)")
@@ -191,6 +191,10 @@ async fn rows_are_deleted_by_their_keys() {
     assert_eq!(client.lines("SELECT v FROM g WHERE k = 1 AND l = 2").await, ["5"], "what was there is gone");
     assert_eq!(client.run("DELETE FROM g USING s WHERE g.k = s.id AND s.v = 1").await, 1);
     assert_eq!(client.run("DELETE FROM g WHERE k IN (SELECT id + 1 FROM s WHERE v = 1)").await, 1);
+    // The values of rows as a query shows them can choose the keys.
+    client.run("INSERT INTO g VALUES (7, 1, 1), (7, 2, 9); INSERT INTO g VALUES (7, 1, 1)").await;
+    assert_eq!(client.run("DELETE FROM g WHERE k = 7 AND l IN (SELECT l FROM g WHERE k = 7 AND v = 2)").await, 1);
+    assert_eq!(client.run("DELETE FROM g WHERE k IN (SELECT k FROM g WHERE v = 9)").await, 1);
     let left: &[&str] = &["1 1 3", "1 2 5", "4 1 3"];
     both_ways(&world, &mut client, &[("SELECT * FROM g ORDER BY k, l", left), ("SELECT count(*) FROM g", &["3"])])
         .await;
@@ -301,7 +305,7 @@ async fn they_are_backed_up_and_restored() {
         ],
     )
     .await;
-    assert!(client.rows("SHOW CREATE TABLE g2").await[0][1].clone().unwrap().contains("`m` INT MIN NULL"));
+    assert!(client.rows("SHOW CREATE TABLE g2").await[0][1].clone().unwrap().contains("`m` int MIN NULL"));
 
     client.run("DROP TABLE g; CREATE TABLE g (k INT, n BIGINT SUM, m INT MAX) AGGREGATE KEY (k) DISTRIBUTED BY HASH (k) BUCKETS 2").await;
     client.run("DROP TABLE u; CREATE TABLE u (k INT NOT NULL, v VARCHAR(9)) PRIMARY KEY (k) DISTRIBUTED BY HASH (k) BUCKETS 1").await;

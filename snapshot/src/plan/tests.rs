@@ -2,8 +2,8 @@ use super::*;
 use catalog::records::job::{ObjectSpec, Objects};
 use catalog::records::task::{PartitionShare, TaskKind, TaskWork};
 use catalog::records::{
-    AggregationRecord, BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, PartitionRecord, PartitionState,
-    Partitioning, TableRecord, TableState, TabletRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, PartitionRecord,
+    PartitionState, Partitioning, TableRecord, TableState, TabletRecord,
 };
 use env::ids::{DatabaseId, JobId, NodeId, PartitionId, TableId, TabletId, Version};
 use std::collections::{BTreeMap, BTreeSet};

@@ -91,13 +91,13 @@ fn sums(schema: &Schema, column: &Column, array: &ArrayRef, rows: &RecordBatch, 
     let mut sums = Vec::with_capacity(runs.starts.len());
     for run in runs.iter() {
         let first = run.start;
-        let sum = match column.data_type {
-            ColumnType::Float | ColumnType::Double => float_sum(&values, run)?,
-            _ => match exact_sum(&values, run)? {
-                None => Datum::Null,
-                Some(sum) => fitting(column.data_type, sum)
-                    .ok_or_else(|| out_of_range(schema, column, rows, first, &shown(column.data_type, sum)))?,
-            },
+        let sum = if matches!(column.data_type, ColumnType::Float | ColumnType::Double) {
+            float_sum(&values, run)?
+        } else if let Some(sum) = exact_sum(&values, run)? {
+            fitting(column.data_type, sum)
+                .ok_or_else(|| out_of_range(schema, column, rows, first, &shown(column.data_type, sum)))?
+        } else {
+            Datum::Null
         };
         sums.push(sum);
     }

@@ -36,8 +36,8 @@ pub fn sort_batches(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<Reco
             [before, row] => key(before) != key(row),
             _ => true,
         }));
-        let starts = starts.enumerate().filter_map(|(at, starts)| starts.then_some(at)).collect();
-        return gather_folded(schema, batches, &rows, starts);
+        let starts: Vec<usize> = starts.enumerate().filter_map(|(at, starts)| starts.then_some(at)).collect();
+        return gather_folded(schema, batches, &rows, &starts);
     }
     if distinct {
         keep_last(&mut rows, |a, b| key(a) == key(b));
@@ -50,11 +50,11 @@ fn gather_folded(
     schema: &Schema,
     batches: &[RecordBatch],
     rows: &[(u128, usize, usize)],
-    starts: Vec<usize>,
+    starts: &[usize],
 ) -> Result<Vec<RecordBatch>> {
     let sources: Vec<&RecordBatch> = batches.iter().collect();
     let mut folded = Vec::new();
-    let mut rest = starts.as_slice();
+    let mut rest = starts;
     while let Some(first) = rest.first().copied() {
         let full = rest.partition_point(|start| start - first < SORTED_BATCH_ROWS);
         let (these, others) = rest.split_at_checked(full).unwrap_or((rest, &[]));

@@ -5,7 +5,7 @@ use env::disk::MemDisk;
 use env::ids::{JobId, LoadId, TabletId, Version};
 use std::collections::BTreeMap;
 use tablet::KeyModel::{Aggregate, Duplicate, Unique};
-use tablet::{CompareOp, Compaction, CompactionReason, Datum, ErrorKind, Mutation, Predicate, SegmentId, TabletStore};
+use tablet::{Compaction, CompactionReason, CompareOp, Datum, ErrorKind, Mutation, Predicate, SegmentId, TabletStore};
 
 const T1: TabletId = TabletId(1);
 
@@ -66,7 +66,9 @@ fn a_compaction_of_others_than_neighbours_is_not_done() {
         }
         let store = loaded(&MemDisk::new(), Duplicate, &loads).await;
         let rowsets = vec![1, 3];
-        assert!(store.run_compaction(Compaction { tablet: T1, rowsets, reason: CompactionReason::Asked }).await.unwrap());
+        assert!(
+            store.run_compaction(Compaction { tablet: T1, rowsets, reason: CompactionReason::Asked }).await.unwrap()
+        );
     });
 }
 
@@ -102,8 +104,7 @@ fn a_delete_during_a_merge_reaches_its_output() {
         for attempt in 0..20_u64 {
             let store = loaded(&MemDisk::new(), Unique, &loads).await;
             let view = store.view_current(T1).unwrap();
-            let delete =
-                Mutation::DeletePositions { base: view.version(), segments: positions(&view, |key| key == 1) };
+            let delete = Mutation::DeletePositions { base: view.version(), segments: positions(&view, |key| key == 1) };
             let merging = store.compact(T1);
             let deleting = async {
                 for _ in 0..attempt % 5 {
@@ -164,6 +165,13 @@ fn an_image_says_that_its_rows_are_merged() {
         let bytes = image_files(&store, JobId(7), T1).await;
         assert_eq!(image_rows(&image, &bytes), text(&[(1, "a"), (2, "b")]));
         image.validate().unwrap();
+        let mut without = image.clone();
+        without.rowsets[1].segments[0].meta.min_key = None;
+        assert_eq!(
+            without.validate().unwrap_err().kind(),
+            ErrorKind::Corrupt,
+            "its place among the others is not known"
+        );
         let older = tablet::TabletImageMeta { format: 1, ..image };
         assert_eq!(older.validate().unwrap_err().kind(), ErrorKind::Corrupt);
     });
@@ -177,7 +185,7 @@ fn many_loads_are_merged_in_the_background_and_stay_what_they_are() {
         for number in 1..=60_u64 {
             let value = format!("v{number}");
             let batch: Vec<(i64, &str)> =
-                (0..number as i64 % 9 + 1).map(|key| (key * number as i64 % 23, value.as_str())).collect();
+                (0..=number as i64 % 9).map(|key| (key * number as i64 % 23, value.as_str())).collect();
             load(&store, number, 1, Unique, &batch).await;
             model.extend(batch.iter().map(|(key, value)| (*key, (*value).to_owned())));
             while let Some(plan) = store.pick_compaction() {
@@ -189,6 +197,13 @@ fn many_loads_are_merged_in_the_background_and_stay_what_they_are() {
             store.view_current(T1).unwrap().segments().iter().map(|segment| segment.id.rowset).collect();
         assert!(rowsets.len() < 12, "{rowsets:?}");
         store.reclaim().await.unwrap();
-        assert!(store.view_current(T1).unwrap().segments().iter().all(|segment| segment.id != SegmentId { rowset: 1, ordinal: 0 }));
+        assert!(
+            store
+                .view_current(T1)
+                .unwrap()
+                .segments()
+                .iter()
+                .all(|segment| segment.id != SegmentId { rowset: 1, ordinal: 0 })
+        );
     });
 }
