@@ -17,8 +17,14 @@ pub trait Record: Serialize + DeserializeOwned + Clone + Debug + Send + Sync + '
     /// The word for it in messages.
     const KIND: &'static str;
 
-    /// The format that this build writes, from 1 on.
+    /// The newest format that this build knows, from 1 on.
     const FORMAT: u32;
+
+    /// The format that this record is written in: the oldest one that can say it, so that builds which know no newer one
+    /// read what they can.
+    fn format(&self) -> u32 {
+        Self::FORMAT
+    }
 
     /// The key under which it is stored.
     fn key(&self) -> String;
@@ -68,9 +74,8 @@ struct Head {
 /// # Errors
 /// `Internal` when it cannot be JSON.
 pub fn encode<R: Record>(record: &R) -> Result<Bytes> {
-    serde_json::to_vec(&Envelope { format: R::FORMAT, record }).map(Bytes::from).map_err(|failed| Error::Internal {
-        object: record.key(),
-        reason: format!("cannot be stored as JSON: {failed}"),
+    serde_json::to_vec(&Envelope { format: record.format(), record }).map(Bytes::from).map_err(|failed| {
+        Error::Internal { object: record.key(), reason: format!("cannot be stored as JSON: {failed}") }
     })
 }
 

@@ -103,6 +103,7 @@ async fn register(catalog: &Catalog, notes: &NoteStore, dir: &Path) -> Result<Da
         data_type: "STRING".to_owned(),
         key,
         nullable: !key,
+        aggregation: None,
         default: None,
         comment: String::new(),
     };

@@ -5,8 +5,8 @@
 //! <directory>/<database>/<table>/<partition>/<tablet>-<n>.parquet
 //! ```
 //! A segment that hides no rows, of columns that all readers of Parquet know, is copied as it is; others are written
-//! anew without what is hidden ([`tablet::write_plain`] says which and why). So the rows in a table's folder are exactly
-//! those of the cut.
+//! anew without what is hidden, and those of a Unique Key or Aggregate Key table that have keys in common are merged
+//! ([`tablet::write_plain`] says which and why). So the rows in a table's folder are exactly those of the cut.
 //!
 //! Laws: *Whole or not there*: everything is written under a temporary name beside the directory, synced, and then gets
 //! its name at once; what has the name and is not empty is never touched. *Kept while read*: a session is open from

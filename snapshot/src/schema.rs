@@ -5,9 +5,10 @@
 
 use crate::error::{Error, Result};
 use catalog::records::{
-    BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry,
+    Partitioning, TableRecord,
 };
-use tablet::{Bounds, Column, ColumnType, Datum, DefaultValue, KeyModel, Router, Schema};
+use tablet::{Aggregation, Bounds, Column, ColumnType, Datum, DefaultValue, KeyModel, Router, Schema};
 
 /// The table's columns and key.
 ///
@@ -17,6 +18,8 @@ pub fn tablet_schema(table: &TableRecord) -> Result<Schema> {
     let model = match table.model {
         KeyModelRecord::Duplicate => KeyModel::Duplicate,
         KeyModelRecord::Primary => KeyModel::Primary,
+        KeyModelRecord::Unique => KeyModel::Unique,
+        KeyModelRecord::Aggregate => KeyModel::Aggregate,
     };
     let columns = table.columns.iter().map(column).collect::<Result<_>>()?;
     Schema::new(model, columns).map_err(tablet::Error::from).map_err(Error::from)
@@ -27,12 +30,21 @@ pub fn columns_record(schema: &Schema) -> (KeyModelRecord, Vec<ColumnRecord>) {
     let model = match schema.model() {
         KeyModel::Duplicate => KeyModelRecord::Duplicate,
         KeyModel::Primary => KeyModelRecord::Primary,
+        KeyModel::Unique => KeyModelRecord::Unique,
+        KeyModel::Aggregate => KeyModelRecord::Aggregate,
     };
     let columns = schema.columns().iter().map(|column| ColumnRecord {
         name: column.name.clone(),
         data_type: column.data_type.to_string(),
         key: column.key,
         nullable: column.nullable,
+        aggregation: column.aggregation.map(|aggregation| match aggregation {
+            Aggregation::Sum => AggregationRecord::Sum,
+            Aggregation::Min => AggregationRecord::Min,
+            Aggregation::Max => AggregationRecord::Max,
+            Aggregation::Replace => AggregationRecord::Replace,
+            Aggregation::ReplaceIfNotNull => AggregationRecord::ReplaceIfNotNull,
+        }),
         default: column.default.as_ref().map(|default| match default {
             DefaultValue::Literal(text) => DefaultRecord::Literal(text.clone()),
             DefaultValue::CurrentTimestamp => DefaultRecord::CurrentTimestamp,
@@ -49,6 +61,7 @@ fn column(record: &ColumnRecord) -> Result<Column> {
         data_type: data_type(record)?,
         nullable: record.nullable,
         key: record.key,
+        aggregation: record.aggregation.map(aggregation),
         default: record.default.as_ref().map(|default| match default {
             DefaultRecord::Literal(text) => DefaultValue::Literal(text.clone()),
             DefaultRecord::CurrentTimestamp => DefaultValue::CurrentTimestamp,
@@ -56,6 +69,17 @@ fn column(record: &ColumnRecord) -> Result<Column> {
         }),
         comment: record.comment.clone(),
     })
+}
+
+/// The catalog's word in the store's.
+pub fn aggregation(record: AggregationRecord) -> Aggregation {
+    match record {
+        AggregationRecord::Sum => Aggregation::Sum,
+        AggregationRecord::Min => Aggregation::Min,
+        AggregationRecord::Max => Aggregation::Max,
+        AggregationRecord::Replace => Aggregation::Replace,
+        AggregationRecord::ReplaceIfNotNull => Aggregation::ReplaceIfNotNull,
+    }
 }
 
 fn data_type(record: &ColumnRecord) -> Result<ColumnType> {

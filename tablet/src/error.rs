@@ -7,7 +7,7 @@ use crate::datum::ValueError;
 use crate::route::RouteError;
 use crate::schema::SchemaError;
 use crate::store::StoreError;
-use crate::types::TypeError;
+use crate::types::{ColumnType, TypeError};
 use arrow::error::ArrowError;
 use std::io;
 use thiserror::Error as ThisError;
@@ -31,6 +31,21 @@ pub enum Error {
     /// A row that fits no partition, or partitions that cannot be.
     #[error(transparent)]
     Route(#[from] RouteError),
+    /// A sum that its column cannot hold.
+    #[error(
+        "the sum of column '{column}' for key ({key}) is {sum}, which {data_type} does not hold; load a row that takes it \
+         back into the range {}, or delete the key", .data_type.range_text()
+    )]
+    SumRange {
+        /// The column.
+        column: String,
+        /// The values of the key columns.
+        key: String,
+        /// The sum; unscaled for a DECIMAL.
+        sum: String,
+        /// The column's type.
+        data_type: ColumnType,
+    },
     /// What the tablet store refuses.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -88,7 +103,9 @@ impl Error {
             Self::Type(error) => error.kind(),
             Self::Schema(error) => error.kind(),
             Self::Store(error) => error.kind(),
-            Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Value(_) | Self::Row(_) | Self::Route(_) | Self::SumRange { .. } | Self::Invalid(_) => {
+                ErrorKind::Invalid
+            }
             Self::Io { source, .. } => io_kind(source),
             Self::Corrupt { .. } => ErrorKind::Corrupt,
             Self::Format { .. } => ErrorKind::Unsupported,

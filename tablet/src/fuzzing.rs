@@ -5,6 +5,7 @@
 use crate::image::{self, ImageName, TabletImageMeta};
 use crate::store::deletes;
 pub use crate::store::record::fuzzing::record;
+use std::collections::BTreeSet;
 
 /// Delete vectors, as they are and in a right frame. What can be read is written and read back alike.
 pub fn delete_vector(data: &[u8]) {
@@ -27,6 +28,9 @@ pub fn image(data: &[u8]) {
     assert_eq!(segments, meta.to_rowsets().iter().map(|rowset| rowset.segments.len()).sum::<usize>());
     assert!(meta.files.iter().all(|file| ImageName::parse(&file.name).is_some()), "{meta:?}");
     let _rows: u64 = meta.live_rows();
+    let grouped = meta.groups().concat();
+    let seen: BTreeSet<usize> = grouped.iter().copied().collect();
+    assert!(seen.len() == grouped.len() && seen.iter().all(|at| *at < segments), "{meta:?}");
     let again = serde_json::to_vec(&meta).map(|bytes| serde_json::from_slice::<TabletImageMeta>(&bytes));
     assert!(again.is_ok_and(|again| again.is_ok_and(|again| again == meta)), "{meta:?}");
 }

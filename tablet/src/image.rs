@@ -4,8 +4,8 @@
 //! they lie on disk and, for tablets with hidden rows, one small file per delete vector of exactly that version.
 
 use crate::error::{Error, Result};
-use crate::schema::Schema;
-use crate::segment::{SEGMENT_ROWS_MAX, SegmentMeta};
+use crate::schema::{KeyModel, Schema};
+use crate::segment::{SEGMENT_ROWS_MAX, SegmentMeta, merge_groups};
 use crate::store::deletes::{self, DeleteVector};
 use crate::store::state::{Rowset, State};
 use crate::view::SegmentId;
@@ -15,8 +15,14 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The format that this program writes and the only one that it reads.
-pub const IMAGE_FORMAT: u32 = 1;
+/// The newest format that this program knows; it reads all up to it. 2 has Unique Key and Aggregate Key tables, and is
+/// written for those alone: a program that does not know how to merge their rows must not take them.
+pub const IMAGE_FORMAT: u32 = 2;
+
+/// The format of an image of a table: the first one that has its key model.
+fn format_of(model: KeyModel) -> u32 {
+    if model.merges_on_read() { 2 } else { 1 }
+}
 
 /// One file of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,7 +55,7 @@ pub struct TabletImage {
 /// The description of an image.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TabletImageMeta {
-    /// [`IMAGE_FORMAT`].
+    /// At most [`IMAGE_FORMAT`].
     pub format: u32,
     /// The version that it shows.
     pub version: Version,
@@ -105,6 +111,8 @@ pub struct ImageDeletes {
 pub struct ImagePart<'a> {
     /// Name of the segment's file.
     pub name: String,
+    /// The rowset that it belongs to.
+    pub rowset: u64,
     /// What is known about it.
     pub segment: &'a ImageSegment,
     /// Name of the file with its delete vector, if the version hides rows of it.
@@ -161,10 +169,12 @@ impl TabletImageMeta {
         let rowsets: Vec<ImageRowset> = state.rowsets.iter().map(|rowset| image_rowset(rowset, state)).collect();
         let files = files(&rowsets);
         let lineage = state.lineage.clone().map(String::from);
-        Self { format: IMAGE_FORMAT, version: state.version, lineage, schema: schema.clone(), rowsets, files }
+        let format = format_of(schema.model());
+        Self { format, version: state.version, lineage, schema: schema.clone(), rowsets, files }
     }
 
-    /// Rows that the image shows.
+    /// Rows in the segments that the image does not hide. Where rows of one key become one when they are read, it shows at
+    /// most so many.
     pub fn live_rows(&self) -> u64 {
         let segments = self.rowsets.iter().flat_map(|rowset| &rowset.segments);
         segments
@@ -178,11 +188,15 @@ impl TabletImageMeta {
     /// # Errors
     /// `Unsupported` for another format, `Corrupt` naming what contradicts what.
     pub fn validate(&self) -> Result<()> {
-        if self.format != IMAGE_FORMAT {
+        if !(1..=IMAGE_FORMAT).contains(&self.format) {
             let object = "tablet image".to_owned();
             return Err(Error::Format { object, known: IMAGE_FORMAT, found: self.format.to_string() });
         }
         let damaged = |expected: String, found: String| Err(Error::corrupt("tablet image", expected, found));
+        let (model, least) = (self.schema.model(), format_of(self.schema.model()));
+        if self.format < least {
+            return damaged(format!("format {least} for a {model} table"), format!("format {}", self.format));
+        }
         if self.version < Version::FIRST {
             return damaged("a version of at least 1".to_owned(), self.version.to_string());
         }
@@ -195,6 +209,14 @@ impl TabletImageMeta {
                 return damaged("a rowset number and segments in range".to_owned(), format!("rowset {}", rowset.id));
             }
             for segment in &rowset.segments {
+                let has_keys = segment.meta.min_key.is_some() && segment.meta.max_key.is_some();
+                if model.merges_on_read() && !has_keys {
+                    let found = format!("a segment without them in rowset {}", rowset.id);
+                    return damaged(
+                        format!("the first and last key of each segment of {}", model.with_article()),
+                        found,
+                    );
+                }
                 if segment.meta.rows > SEGMENT_ROWS_MAX {
                     let found = format!("{} in rowset {}", segment.meta.rows, rowset.id);
                     return damaged(format!("at most {SEGMENT_ROWS_MAX} rows in a segment"), found);
@@ -234,9 +256,16 @@ impl TabletImageMeta {
     pub fn parts(&self) -> impl Iterator<Item = ImagePart<'_>> {
         self.segments().map(|(id, segment)| ImagePart {
             name: segment_name(id),
+            rowset: id.rowset,
             segment,
             deletes: segment.deletes.as_ref().map(|deletes| deletes_name(id, deletes.version)),
         })
+    }
+
+    /// The segments in groups that must be read together, by their places among [`TabletImageMeta::parts`]; as
+    /// [`TabletView::groups`](crate::TabletView::groups).
+    pub fn groups(&self) -> Vec<Vec<usize>> {
+        merge_groups(self.schema.model(), self.segments().map(|(_, segment)| &segment.meta))
     }
 
     /// The segments with their ids, with the delete vector that each should have.

@@ -30,15 +30,16 @@ pub use image::{
 };
 pub use keys::{Keys, encode_keys};
 pub use route::{Bounds, RouteError, Routed, Router};
-pub use schema::{COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
+pub use schema::{Aggregation, COLUMN_NAME_MAX, COLUMNS_MAX, Column, DefaultValue, KeyModel, Schema, SchemaError};
 pub use segment::{
-    CompareOp, Compression, Merge, Merged, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX, SORTED_BATCH_ROWS,
-    ScanBatch, ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan, SegmentWriter,
-    is_plain, merge, plain_schema, row_selection, sort_batches, write_plain,
+    CompareOp, Compression, Merge, Merged, MergedScan, Origin, Predicate, SEGMENT_FORMAT, SEGMENT_ROWS_MAX,
+    SORTED_BATCH_ROWS, ScanBatch, ScanOptions, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentScan,
+    SegmentSource, SegmentWriter, is_plain, merge, merge_segments, plain_schema, row_selection, sort_batches,
+    write_plain,
 };
 pub use store::{
     Compaction, CompactionOptions, CompactionReason, DoomedFile, Mutation, NewTablet, Prepared, ReclaimPlan, Reclaimed,
     StagedFile, StagedTablet, StoreError, StoreOptions, TabletReclaim, TabletStore, Unneeded,
 };
 pub use types::{CHAR_MAX, ColumnType, DECIMAL_PRECISION_MAX, STRING_MAX, TypeError, VARCHAR_MAX};
-pub use view::{PositionScan, Positioned, Scan, SegmentId, SegmentView, TabletView};
+pub use view::{GroupScan, PositionScan, Positioned, Scan, SegmentId, SegmentView, TabletView};

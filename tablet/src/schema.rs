@@ -1,7 +1,10 @@
 //! A table's columns, checked: what a [`Schema`] lets through, segments can hold and keys can order.
 
+mod aggregation;
 #[cfg(test)]
 mod tests;
+
+pub use aggregation::Aggregation;
 
 use crate::datum::{Datum, ValueError};
 use crate::error::ErrorKind;
@@ -40,6 +43,9 @@ pub struct Column {
     pub nullable: bool,
     /// Whether it belongs to the table's key.
     pub key: bool,
+    /// What it does with the values of rows of equal keys: for each value column of an Aggregate Key table and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<Aggregation>,
     /// What it holds when a load does not give it; `None`: NULL, or an error when it is NOT NULL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<DefaultValue>,
@@ -51,7 +57,15 @@ pub struct Column {
 impl Column {
     /// A nullable column that is no key, without default and comment.
     pub fn new(name: impl Into<String>, data_type: ColumnType) -> Self {
-        Self { name: name.into(), data_type, nullable: true, key: false, default: None, comment: String::new() }
+        Self {
+            name: name.into(),
+            data_type,
+            nullable: true,
+            key: false,
+            aggregation: None,
+            default: None,
+            comment: String::new(),
+        }
     }
 
     /// The same as part of the key.
@@ -65,6 +79,13 @@ impl Column {
     #[must_use]
     pub fn not_null(mut self) -> Self {
         self.nullable = false;
+        self
+    }
+
+    /// The same with a way to aggregate.
+    #[must_use]
+    pub fn aggregation(mut self, aggregation: Aggregation) -> Self {
+        self.aggregation = Some(aggregation);
         self
     }
 
@@ -82,8 +103,12 @@ impl Column {
 pub enum KeyModel {
     /// Rows are kept as they come; the key only orders them and may be empty.
     Duplicate,
-    /// One row for each key: a later one replaces an earlier one.
+    /// One row for each key: a later one replaces an earlier one, which a delete vector hides.
     Primary,
+    /// One row for each key: a later one replaces an earlier one when they are read or compacted.
+    Unique,
+    /// One row for each key: values are aggregated when rows are read or compacted.
+    Aggregate,
 }
 
 /// Why columns make no table.
@@ -114,9 +139,34 @@ pub enum SchemaError {
         /// Its type.
         data_type: ColumnType,
     },
-    /// A Primary Key table needs one.
-    #[error("a PRIMARY KEY table needs at least one key column")]
-    NoKey,
+    /// All models but Duplicate Key need one.
+    #[error("{} table needs at least one key column", .0.with_article())]
+    NoKey(KeyModel),
+    /// A value column of an Aggregate Key table that does not say what becomes of its values.
+    #[error(
+        "column '{0}' of an AGGREGATE KEY table needs an aggregate function: SUM, MIN, MAX, REPLACE or REPLACE_IF_NOT_NULL"
+    )]
+    NoAggregation(String),
+    /// An aggregate function where there can be none.
+    #[error(
+        "column '{column}' cannot have the aggregate function {aggregation}; only value columns of AGGREGATE KEY tables can"
+    )]
+    NeedlessAggregation {
+        /// The column.
+        column: String,
+        /// The function.
+        aggregation: Aggregation,
+    },
+    /// A sum of what is no number.
+    #[error("column '{column}' of type {data_type} cannot have the aggregate function {aggregation}; numbers can")]
+    AggregationType {
+        /// The column.
+        column: String,
+        /// The function.
+        aggregation: Aggregation,
+        /// Its type.
+        data_type: ColumnType,
+    },
     /// A Primary Key has no NULLs.
     #[error("key column '{0}' of a PRIMARY KEY table must be NOT NULL")]
     NullableKey(String),
@@ -158,7 +208,8 @@ impl SchemaError {
 }
 
 /// A table's columns. Keys are a prefix, in order; a Primary Key has no NULLs; names differ in more than capitals; defaults are
-/// values of their types. Whoever holds one may rely on that.
+/// values of their types; each value column of an Aggregate Key table, and no other column, says how it aggregates. Whoever
+/// holds one may rely on that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "SchemaText", into = "SchemaText")]
 pub struct Schema {
@@ -206,6 +257,7 @@ impl Schema {
             check_default(column)?;
         }
         let key_len = check_keys(model, &columns)?;
+        columns.iter().try_for_each(|column| check_aggregation(model, column))?;
         let fields: Vec<Field> =
             columns.iter().map(|column| Field::new(&column.name, column.data_type.arrow(), column.nullable)).collect();
         Ok(Self { model, columns, key_len, arrow: Arc::new(ArrowSchema::new(fields)) })
@@ -240,6 +292,34 @@ impl Schema {
     pub fn arrow_keys(&self) -> SchemaRef {
         let fields: Vec<_> = self.arrow.fields().iter().take(self.key_len).cloned().collect();
         Arc::new(ArrowSchema::new(fields))
+    }
+
+    /// What a column, by its place, does with the values of rows of equal keys; none for key columns and in tables that
+    /// keep such rows apart.
+    pub fn aggregation(&self, column: usize) -> Option<Aggregation> {
+        let replaced = self.model == KeyModel::Unique && column >= self.key_len;
+        let of = self.columns.get(column)?;
+        if replaced { Some(Aggregation::Replace) } else { of.aggregation }
+    }
+
+    /// Whether the last of several rows of one key is what remains of them.
+    pub(crate) fn keeps_last(&self) -> bool {
+        match self.model {
+            KeyModel::Duplicate => false,
+            KeyModel::Primary | KeyModel::Unique => true,
+            KeyModel::Aggregate => {
+                (self.key_len..self.columns.len()).all(|at| self.aggregation(at) == Some(Aggregation::Replace))
+            }
+        }
+    }
+
+    /// The same table with only its key columns and these of its other columns, by their places, in the table's order.
+    ///
+    /// # Errors
+    /// `Count` when nothing is left.
+    pub(crate) fn narrowed(&self, columns: &BTreeSet<usize>) -> Result<Self, SchemaError> {
+        let kept = self.columns.iter().enumerate().filter(|(at, column)| column.key || columns.contains(at));
+        Self::new(self.model, kept.map(|(_, column)| column.clone()).collect())
     }
 
     /// Where a column of this name stands, whatever its capitals.
@@ -287,12 +367,26 @@ fn check_keys(model: KeyModel, columns: &[Column]) -> Result<usize, SchemaError>
     if let Some(wrong) = keys.iter().find(|column| !column.data_type.can_be_key()) {
         return Err(SchemaError::KeyType { column: wrong.name.clone(), data_type: wrong.data_type });
     }
-    match model {
-        KeyModel::Duplicate => Ok(key_len),
-        KeyModel::Primary => match keys.iter().find(|column| column.nullable) {
-            Some(nullable) => Err(SchemaError::NullableKey(nullable.name.clone())),
-            None if key_len == 0 => Err(SchemaError::NoKey),
-            None => Ok(key_len),
-        },
+    if key_len == 0 && model.is_distinct() {
+        return Err(SchemaError::NoKey(model));
     }
+    match keys.iter().find(|column| column.nullable) {
+        Some(nullable) if model == KeyModel::Primary => Err(SchemaError::NullableKey(nullable.name.clone())),
+        Some(_) | None => Ok(key_len),
+    }
+}
+
+fn check_aggregation(model: KeyModel, column: &Column) -> Result<(), SchemaError> {
+    let needed = model == KeyModel::Aggregate && !column.key;
+    let (name, data_type) = (|| column.name.clone(), column.data_type);
+    let Some(aggregation) = column.aggregation else {
+        return if needed { Err(SchemaError::NoAggregation(name())) } else { Ok(()) };
+    };
+    if !needed {
+        return Err(SchemaError::NeedlessAggregation { column: name(), aggregation });
+    }
+    if !aggregation.takes(data_type) {
+        return Err(SchemaError::AggregationType { column: name(), aggregation, data_type });
+    }
+    Ok(())
 }

@@ -14,7 +14,10 @@
 //! written; [`SegmentReader`] catches that at its edge and reports the file as damaged, so that even an unverified file
 //! cannot take the process down.
 
+mod fold;
+mod groups;
 mod merge;
+mod merged;
 mod plain;
 mod positions;
 mod prune;
@@ -24,7 +27,9 @@ mod sort;
 mod tests;
 mod writer;
 
+pub(crate) use groups::merge_groups;
 pub use merge::{Merge, Merged, Origin, merge};
+pub use merged::{MergedScan, SegmentSource, merge_segments};
 pub use plain::{is_plain, plain_schema, write_plain};
 pub use positions::row_selection;
 pub use prune::{CompareOp, Predicate};

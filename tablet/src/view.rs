@@ -15,7 +15,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 mod scan;
-pub use scan::{PositionScan, Positioned, Scan};
+pub use scan::{GroupScan, PositionScan, Positioned, Scan};
 
 /// The directory, relative to the disk, below which every tablet has its own.
 pub(crate) const TABLETS_DIR: &str = "tablets";
@@ -76,7 +76,7 @@ pub struct SegmentView {
 }
 
 impl SegmentView {
-    /// Rows that this version shows.
+    /// Rows that this version does not hide.
     pub fn live_rows(&self) -> u64 {
         self.rows.saturating_sub(self.deletes.as_ref().map_or(0, |deletes| deletes.len()))
     }
@@ -149,7 +149,8 @@ impl TabletView {
         &self.disk
     }
 
-    /// Rows that this version shows.
+    /// Rows in the segments that this version does not hide. Where rows of one key become one when they are read, it shows
+    /// at most so many.
     pub fn live_rows(&self) -> u64 {
         self.segments.iter().map(SegmentView::live_rows).sum()
     }

@@ -28,8 +28,8 @@ pub use recycle::{Brought, BroughtPartition, RecycleRecord, Recycled};
 pub use repository::{RepositoryRecord, RetentionRecord};
 pub use setting::SettingRecord;
 pub use table::{
-    BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord,
-    TableState,
+    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, PartitionEntry,
+    Partitioning, TableRecord, TableState,
 };
 pub use tablet::TabletRecord;
 pub use task::*;

@@ -88,7 +88,14 @@ pub struct BroughtPartition {
 
 impl Record for RecycleRecord {
     const KIND: &'static str = "recycle bin";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn format(&self) -> u32 {
+        match &self.what {
+            Recycled::Table { record } | Recycled::Overwritten { table: record, .. } => record.format(),
+            Recycled::Partition { .. } | Recycled::Made { .. } | Recycled::Database { .. } => 1,
+        }
+    }
 
     fn key(&self) -> String {
         keys::recycled(self.id)

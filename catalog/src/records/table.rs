@@ -46,6 +46,9 @@ pub struct ColumnRecord {
     pub key: bool,
     /// Whether it may be NULL.
     pub nullable: bool,
+    /// What it does with the values of rows of equal keys: for each value column of an Aggregate Key table and no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation: Option<AggregationRecord>,
     /// What a load that leaves the column out gets; `None` when it must not.
     pub default: Option<DefaultRecord>,
     /// The comment; empty for none.
@@ -64,6 +67,22 @@ pub enum DefaultRecord {
     Null,
 }
 
+/// How the values of a column become one when rows have equal keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregationRecord {
+    /// Their sum.
+    Sum,
+    /// The least.
+    Min,
+    /// The greatest.
+    Max,
+    /// The last one.
+    Replace,
+    /// The last one that is not NULL.
+    ReplaceIfNotNull,
+}
+
 /// What rows with equal keys mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -72,6 +91,21 @@ pub enum KeyModelRecord {
     Duplicate,
     /// The last one counts.
     Primary,
+    /// The last one counts, which is found out when they are read.
+    Unique,
+    /// Their values are aggregated when they are read.
+    Aggregate,
+}
+
+impl KeyModelRecord {
+    /// The format of records that have a table of this model in them: 2 is the first one with those whose rows are merged
+    /// when they are read.
+    pub(crate) fn format(self) -> u32 {
+        match self {
+            Self::Duplicate | Self::Primary => 1,
+            Self::Unique | Self::Aggregate => 2,
+        }
+    }
 }
 
 /// How rows of one partition are spread over its tablets.
@@ -168,7 +202,11 @@ impl TableRecord {
 
 impl Record for TableRecord {
     const KIND: &'static str = "table";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn format(&self) -> u32 {
+        self.model.format()
+    }
 
     fn key(&self) -> String {
         keys::table(self.database, self.id)

@@ -246,7 +246,11 @@ impl PartitionShare {
 
 impl Record for TaskRecord {
     const KIND: &'static str = "task";
-    const FORMAT: u32 = 1;
+    const FORMAT: u32 = 2;
+
+    fn format(&self) -> u32 {
+        self.table().map_or(1, |plan| plan.record.format())
+    }
 
     fn key(&self) -> String {
         keys::task(self.job, self.kind.as_str(), self.node, self.seq)

@@ -8,10 +8,11 @@ use crate::sql::{
 };
 use arrow::datatypes::{DataType as ArrowType, Schema as ArrowSchema};
 use catalog::records::{
-    BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, Partitioning, TableRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, DefaultRecord, Distribution, KeyModelRecord, Partitioning,
+    TableRecord,
 };
 use std::collections::BTreeMap;
-use tablet::{Column, ColumnType, DefaultValue, KeyModel, Router, Schema};
+use tablet::{Aggregation, Column, ColumnType, DefaultValue, KeyModel, Router, Schema};
 
 /// Buckets of a partition when the statement says nothing.
 const BUCKETS_DEFAULT: u32 = 2;
@@ -73,7 +74,8 @@ fn names(schema: &Schema, columns: &[usize]) -> Vec<String> {
 }
 
 impl TableSpec {
-    /// Partition and bucketing columns can be routed by, and belong to a primary key.
+    /// Partition and bucketing columns can be routed by, and rows of one key come to one bucket where they replace each
+    /// other or become one.
     fn check_routing(&self) -> Result<(), EngineError> {
         let partition_columns = match &self.partitioning {
             Partitioning::None => Vec::new(),
@@ -85,21 +87,24 @@ impl TableSpec {
             Distribution::Hash { columns } => Some(own_columns(&self.schema, columns, "bucketing")?),
             Distribution::Random => None,
         };
-        if self.schema.model() == KeyModel::Primary {
+        let model = self.schema.model();
+        if model != KeyModel::Duplicate {
             for (what, columns) in [("partition", Some(&partition_columns)), ("bucketing", hash_columns.as_ref())] {
                 for at in columns.into_iter().flatten() {
                     if let Some(column) = self.schema.columns().get(*at).filter(|column| !column.key) {
                         return Err(EngineError::invalid(format!(
-                            "{what} column '{}' of a PRIMARY KEY table must belong to its key",
-                            column.name
+                            "{what} column '{}' of {} table must belong to its key",
+                            column.name,
+                            model.with_article()
                         )));
                     }
                 }
             }
             if hash_columns.is_none() {
-                return Err(EngineError::unsupported(
-                    "a PRIMARY KEY table cannot be DISTRIBUTED BY RANDOM; use HASH of key columns",
-                ));
+                return Err(EngineError::unsupported(format!(
+                    "{} table cannot be DISTRIBUTED BY RANDOM; use HASH of key columns",
+                    model.with_article()
+                )));
             }
         }
         let bounds = self.partitions.iter().map(|partition| (partition.parsed.clone(), self.buckets)).collect();
@@ -132,10 +137,8 @@ fn schema(statement: &CreateTable) -> Result<Schema, EngineError> {
     let model = match keys.model {
         Model::Duplicate => KeyModel::Duplicate,
         Model::Primary => KeyModel::Primary,
-        Model::Unique => {
-            return Err(EngineError::unsupported("UNIQUE KEY tables are not supported yet; PRIMARY KEY does the same"));
-        }
-        Model::Aggregate => return Err(EngineError::unsupported("AGGREGATE KEY tables are not supported yet")),
+        Model::Unique => KeyModel::Unique,
+        Model::Aggregate => KeyModel::Aggregate,
     };
     let is_key = |name: &str| keys.columns.iter().any(|key| key.to_lowercase() == name.to_lowercase());
     let mut columns = Vec::with_capacity(statement.columns.len());
@@ -165,12 +168,7 @@ fn schema(statement: &CreateTable) -> Result<Schema, EngineError> {
 
 fn column(column: &ColumnDef, key: bool, model: KeyModel) -> Result<Column, EngineError> {
     catalog::names::column(&column.name)?;
-    if column.aggregate.is_some() {
-        return Err(EngineError::unsupported(format!(
-            "column '{}' has an aggregate function, which only AGGREGATE KEY tables have; they are not supported yet",
-            column.name
-        )));
-    }
+    let aggregation = column.aggregate.map(|aggregate| aggregation(&column.name, aggregate)).transpose()?;
     let data_type = column.data_type;
     let must = key && model == KeyModel::Primary;
     Ok(Column {
@@ -178,12 +176,28 @@ fn column(column: &ColumnDef, key: bool, model: KeyModel) -> Result<Column, Engi
         data_type,
         nullable: column.nullable.unwrap_or(!must),
         key,
+        aggregation,
         default: column.default.as_ref().map(|default| match default {
             DefaultClause::Literal(text) => DefaultValue::Literal(text.clone()),
             DefaultClause::Null => DefaultValue::Null,
             DefaultClause::CurrentTimestamp => DefaultValue::CurrentTimestamp,
         }),
         comment: column.comment.clone().unwrap_or_default(),
+    })
+}
+
+fn aggregation(column: &str, aggregate: sql::Aggregate) -> Result<Aggregation, EngineError> {
+    Ok(match aggregate {
+        sql::Aggregate::Sum => Aggregation::Sum,
+        sql::Aggregate::Min => Aggregation::Min,
+        sql::Aggregate::Max => Aggregation::Max,
+        sql::Aggregate::Replace => Aggregation::Replace,
+        sql::Aggregate::ReplaceIfNotNull => Aggregation::ReplaceIfNotNull,
+        sql::Aggregate::HllUnion | sql::Aggregate::BitmapUnion | sql::Aggregate::PercentileUnion => {
+            return Err(EngineError::unsupported(format!(
+                "column '{column}': {aggregate} is not supported; use SUM, MIN, MAX, REPLACE or REPLACE_IF_NOT_NULL"
+            )));
+        }
     })
 }
 
@@ -203,6 +217,12 @@ fn keys(statement: &CreateTable) -> Result<KeyClause, EngineError> {
             ));
         }
         return Ok(keys.clone());
+    }
+    if statement.columns.iter().any(|column| column.aggregate.is_some()) {
+        // A table with aggregate functions is one that aggregates, by the columns that have none.
+        let keys = statement.columns.iter().filter(|column| column.aggregate.is_none());
+        let columns = keys.map(|column| column.name.clone()).collect();
+        return Ok(KeyClause { model: Model::Aggregate, columns });
     }
     let columns = if !order.is_empty() {
         order.clone()
@@ -278,7 +298,7 @@ fn given_distribution(
             (Distribution::Hash { columns: names(schema, &columns) }, *buckets)
         }
         Some(sql::Distribution::Random { buckets }) => (Distribution::Random, *buckets),
-        None if schema.model() == KeyModel::Primary => {
+        None if schema.model() != KeyModel::Duplicate => {
             let columns = schema.key_columns().iter().map(|column| column.name.clone()).collect();
             (Distribution::Hash { columns }, None)
         }
@@ -451,6 +471,8 @@ fn shown_keys(table: &TableRecord) -> Option<KeyClause> {
     let model = match table.model {
         KeyModelRecord::Duplicate => Model::Duplicate,
         KeyModelRecord::Primary => Model::Primary,
+        KeyModelRecord::Unique => Model::Unique,
+        KeyModelRecord::Aggregate => Model::Aggregate,
     };
     (!columns.is_empty()).then_some(KeyClause { model, columns })
 }
@@ -461,7 +483,13 @@ fn shown_column(column: &ColumnRecord) -> Result<ColumnDef, EngineError> {
         name: column.name.clone(),
         data_type,
         key: false,
-        aggregate: None,
+        aggregate: column.aggregation.map(|aggregation| match aggregation {
+            AggregationRecord::Sum => sql::Aggregate::Sum,
+            AggregationRecord::Min => sql::Aggregate::Min,
+            AggregationRecord::Max => sql::Aggregate::Max,
+            AggregationRecord::Replace => sql::Aggregate::Replace,
+            AggregationRecord::ReplaceIfNotNull => sql::Aggregate::ReplaceIfNotNull,
+        }),
         nullable: Some(column.nullable),
         default: column.default.as_ref().map(|default| match default {
             DefaultRecord::Literal(text) => DefaultClause::Literal(text.clone()),

@@ -56,8 +56,33 @@ fn a_series_ends_at_its_end_and_keeps_the_day_of_the_month() {
 #[test]
 fn refusals_name_what_was_typed() {
     for (text, want) in [
-        ("CREATE TABLE t (k INT) UNIQUE KEY (k)", "UNIQUE KEY tables are not supported yet"),
-        ("CREATE TABLE t (k INT, v INT SUM) AGGREGATE KEY (k)", "AGGREGATE KEY tables are not supported yet"),
+        ("CREATE TABLE t (k INT, v INT SUM) UNIQUE KEY (k)", "'v' cannot have the aggregate function SUM; only value"),
+        ("CREATE TABLE t (k INT, v INT REPLACE) PRIMARY KEY (k)", "'v' cannot have the aggregate function REPLACE"),
+        ("CREATE TABLE t (k INT, v INT MAX) DUPLICATE KEY (k)", "'v' cannot have the aggregate function MAX"),
+        ("CREATE TABLE t (k INT MAX, v INT MAX) AGGREGATE KEY (k)", "'k' cannot have the aggregate function MAX"),
+        (
+            "CREATE TABLE t (k INT, v INT) AGGREGATE KEY (k)",
+            "'v' of an AGGREGATE KEY table needs an aggregate function",
+        ),
+        (
+            "CREATE TABLE t (k INT, v VARCHAR(9) SUM) AGGREGATE KEY (k)",
+            "'v' of type VARCHAR(9) cannot have the aggregate",
+        ),
+        (
+            "CREATE TABLE t (k INT, v INT HLL_UNION) AGGREGATE KEY (k)",
+            "column 'v': HLL_UNION is not supported; use SUM",
+        ),
+        ("CREATE TABLE t (v INT SUM)", "an AGGREGATE KEY table needs at least one key column"),
+        ("CREATE TABLE t (v INT SUM, k INT) AGGREGATE KEY (k)", "'k' is key column 1 and column 2"),
+        ("CREATE TABLE t (k INT, v INT) UNIQUE KEY (k) DISTRIBUTED BY HASH (v) BUCKETS 1", "bucketing column 'v'"),
+        (
+            "CREATE TABLE t (k INT, v INT SUM) AGGREGATE KEY (k) DISTRIBUTED BY RANDOM",
+            "an AGGREGATE KEY table cannot be",
+        ),
+        (
+            "CREATE TABLE t (k INT, v DATE) UNIQUE KEY (k) PARTITION BY RANGE (v) ()",
+            "partition column 'v' of a UNIQUE KEY",
+        ),
         ("CREATE TABLE t (k INT) DUPLICATE KEY (z)", "key column 'z' is no column"),
         ("CREATE TABLE t (a INT, b INT) PRIMARY KEY (b)", "'b' is key column 1 and column 2"),
         ("CREATE TABLE t (a INT NULL) PRIMARY KEY (a)", "'a' of a PRIMARY KEY table must be NOT NULL"),

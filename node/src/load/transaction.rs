@@ -191,7 +191,8 @@ impl Load {
         self.make_room().await
     }
 
-    /// Deletes rows of a Duplicate Key table by their places in the segments of the version `base`.
+    /// Deletes rows by their places in the segments of the version `base`: not of a Primary Key table, and of a Unique Key or
+    /// Aggregate Key table all that have a key.
     ///
     /// # Errors
     /// Conflict when a compaction has merged one of the segments meanwhile; what the store says.
@@ -208,6 +209,11 @@ impl Load {
         self.prepared.insert(tablet);
         self.rows = self.rows.saturating_add(rows);
         Ok(())
+    }
+
+    /// Says how many rows a user sees changed, where that is not the number of places.
+    pub(crate) fn count_as(&mut self, rows: u64) {
+        self.rows = rows;
     }
 
     async fn make_room(&mut self) -> Result<(), EngineError> {

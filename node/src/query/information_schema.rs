@@ -286,7 +286,7 @@ async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
                     of_text("utf8mb4_bin"),
                     text(column.data_type.to_lowercase()),
                     text(crate::show::key_text(&table, column)),
-                    text(""),
+                    text(crate::show::extra_text(&table, column)),
                     text("select,insert,update"),
                     text(&column.comment),
                     text(""),

@@ -12,6 +12,7 @@ mod explain;
 mod files;
 pub(crate) mod information_schema;
 mod job_tables;
+mod merging;
 mod names;
 mod operators;
 mod provider;

@@ -4,15 +4,17 @@
 //! names of columns the same whatever their capitals. The name as its owner wrote it travels in the field's metadata and is
 //! put back into results.
 
+use super::merging::{Group, MergedScan};
 use super::prune::Pruner;
 use super::reader::{SegmentReaders, Source};
 use crate::engine::views::TableViews;
+use crate::error::EngineError;
 use arrow::datatypes::{DataType, Field, Schema as ArrowSchema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::{Transformed, TransformedResult, TreeNode};
-use datafusion::common::{DFSchema, Result, ScalarValue, Statistics};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::object_store::ObjectStoreUrl;
@@ -25,8 +27,9 @@ use datafusion::physical_expr::expressions::Column;
 use datafusion::physical_expr::{PhysicalExpr, conjunction};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::projection::ProjectionExec;
+use datafusion::physical_plan::union::UnionExec;
 use datafusion_datasource_parquet::ParquetRowSelection;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use tablet::{TabletView, row_selection};
 
@@ -64,6 +67,10 @@ pub(crate) struct TabletTable {
     /// Whether a spelling differs from lower case.
     renamed: bool,
     places: Vec<Place>,
+    /// The segments that are merged with others; a scan for changes takes all as they are.
+    groups: Vec<Group>,
+    /// Which of `places` are in `groups`.
+    grouped: BTreeSet<usize>,
     for_changes: bool,
     only: Option<Vec<String>>,
 }
@@ -108,7 +115,16 @@ impl TabletTable {
             .map(|field| field.as_ref().clone().with_name(field.name().to_lowercase()))
             .collect();
         let places = places(&views);
+        let groups = if for_changes { Vec::new() } else { Group::of(&views) };
+        let of_group: BTreeSet<(usize, usize, usize)> = groups
+            .iter()
+            .flat_map(|group| group.segments.iter().map(|segment| (group.partition, group.bucket, *segment)))
+            .collect();
+        let grouped = places.iter().enumerate();
+        let grouped = grouped.filter(|(_, place)| of_group.contains(&(place.partition, place.bucket, place.segment)));
         Self {
+            grouped: grouped.map(|(at, _)| at).collect(),
+            groups,
             exposed: Arc::new(ArrowSchema::new(fields)),
             columns,
             renamed,
@@ -145,6 +161,27 @@ impl TabletTable {
             file = file.with_partition_values(vec![ScalarValue::UInt64(Some(index as u64))]);
         }
         Some((file, live))
+    }
+
+    /// A DELETE from a Unique Key or Aggregate Key table takes rows as they lie in the segments: all of a key, or none. So
+    /// it can tell them by their keys only.
+    fn check_change(&self, projection: Option<&Vec<usize>>) -> Result<(), EngineError> {
+        let schema = &self.views.schema;
+        if !self.for_changes || !schema.model().merges_on_read() {
+            return Ok(());
+        }
+        let values = schema.columns().iter().enumerate().skip(schema.key_len());
+        let mut values = values.filter(|(at, _)| projection.is_none_or(|columns| columns.contains(at)));
+        let Some((_, column)) = values.next() else { return Ok(()) };
+        let keys: Vec<&str> = schema.key_columns().iter().map(|column| column.name.as_str()).collect();
+        Err(EngineError::unsupported(format!(
+            "rows of '{}', which is {} table, can be deleted by conditions on its key columns only ({}); '{}' is a \
+             value column; a subquery can choose keys by it",
+            self.views.record.name,
+            schema.model().with_article(),
+            keys.join(", "),
+            column.name
+        )))
     }
 
     /// The filter's columns under the names that the files have.
@@ -217,6 +254,7 @@ impl TableProvider for TabletTable {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
+        self.check_change(projection).map_err(|failed| DataFusionError::External(Box::new(failed)))?;
         let exposed = DFSchema::try_from(Arc::clone(&self.exposed))?;
         // One that cannot be evaluated here is evaluated above.
         let filters: Vec<Arc<dyn PhysicalExpr>> =
@@ -226,7 +264,7 @@ impl TableProvider for TabletTable {
         let mut files = Vec::new();
         let mut live: u64 = 0;
         for (index, place) in self.places.iter().enumerate() {
-            if !pruner.keeps(place.partition, place.bucket) {
+            if self.grouped.contains(&index) || !pruner.keeps(place.partition, place.bucket) {
                 continue;
             }
             if let Some((file, rows)) = self.file(index, place) {
@@ -234,6 +272,32 @@ impl TableProvider for TabletTable {
                 live = live.saturating_add(rows);
             }
         }
+        let merged = self.groups.iter().filter(|group| pruner.keeps(group.partition, group.bucket));
+        let merged: Vec<Group> = merged.cloned().collect();
+        let many = session.config().target_partitions();
+        if merged.is_empty() {
+            return self.files(files, live, filter, projection, limit, many);
+        }
+        let scan = MergedScan::new(&self.views.schema, &self.exposed, projection, filter.as_ref())?;
+        let scan = scan.plan(merged, many, limit)?;
+        if files.is_empty() {
+            return Ok(scan);
+        }
+        UnionExec::try_new(vec![self.files(files, live, filter, projection, limit, many)?, scan])
+    }
+}
+
+impl TabletTable {
+    /// Reads segments as the Parquet files that they are; `live` are their rows.
+    fn files(
+        &self,
+        files: Vec<PartitionedFile>,
+        live: u64,
+        filter: Option<Arc<dyn PhysicalExpr>>,
+        projection: Option<&Vec<usize>>,
+        limit: Option<usize>,
+        many: usize,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
         let mut source = ParquetSource::new(self.columns.clone())
             .with_parquet_file_reader_factory(Arc::new(self.readers.clone()))
             .with_enable_page_index(true);
@@ -242,7 +306,7 @@ impl TableProvider for TabletTable {
         }
         let mut statistics = Statistics::new_unknown(self.columns.table_schema());
         statistics.num_rows = Precision::Exact(usize::try_from(live).unwrap_or(usize::MAX));
-        let groups = spread(files, session.config().target_partitions());
+        let groups = spread(files, many);
         let config = FileScanConfigBuilder::new(ObjectStoreUrl::local_filesystem(), Arc::new(source))
             .with_file_groups(groups)
             .with_limit(limit)

@@ -144,7 +144,7 @@ impl PruningStatistics for PartitionStatistics<'_> {
     fn contained(&self, column: &Column, values: &HashSet<ScalarValue>) -> Option<BooleanArray> {
         let position = self.position(column)?;
         let (_, data_type) = self.columns.get(position)?;
-        let wanted: Vec<Datum> = values.iter().filter_map(|value| datum(value, *data_type)).collect();
+        let wanted: Vec<Datum> = values.iter().filter_map(|value| literal_value(value, *data_type)).collect();
         if wanted.len() != values.len() {
             return None;
         }
@@ -166,7 +166,7 @@ impl PruningStatistics for PartitionStatistics<'_> {
 }
 
 /// A literal as a value of a column, when it is one without losing anything.
-fn datum(value: &ScalarValue, data_type: tablet::ColumnType) -> Option<Datum> {
+pub(super) fn literal_value(value: &ScalarValue, data_type: tablet::ColumnType) -> Option<Datum> {
     let own = value.cast_to(&data_type.arrow()).ok()?;
     let back = own.cast_to(&value.data_type()).ok()?;
     if back != *value {
@@ -192,7 +192,7 @@ fn prune_buckets(views: &TableViews, filter: &Arc<dyn PhysicalExpr>) -> Option<V
         let arrow = column.data_type.arrow();
         let mut longer = Vec::new();
         for literal in literals {
-            datum(literal, column.data_type)?;
+            literal_value(literal, column.data_type)?;
             let literal = literal.cast_to(&arrow).ok()?;
             for shorter in &combinations {
                 longer.push(shorter.iter().cloned().chain([(*at, literal.clone())]).collect());

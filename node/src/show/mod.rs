@@ -16,6 +16,7 @@ use crate::upkeep;
 use catalog::At;
 use catalog::records::{ColumnRecord, DefaultRecord, KeyModelRecord, LoadState, TableRecord};
 use sqlparser::ast;
+use tablet::Aggregation;
 
 /// The name of the database that describes the others.
 const INFORMATION_SCHEMA: &str = "information_schema";
@@ -212,7 +213,18 @@ pub(crate) fn key_text(table: &TableRecord, column: &ColumnRecord) -> &'static s
     match (column.key, table.model) {
         (false, _) => "",
         (true, KeyModelRecord::Primary) => "PRI",
+        (true, KeyModelRecord::Unique) => "UNI",
+        (true, KeyModelRecord::Aggregate) => "AGG",
         (true, KeyModelRecord::Duplicate) => "DUP",
+    }
+}
+
+/// The word in Extra: what becomes of a column's values when rows have equal keys.
+pub(crate) fn extra_text(table: &TableRecord, column: &ColumnRecord) -> String {
+    match (table.model, column.aggregation) {
+        (KeyModelRecord::Unique, None) if !column.key => Aggregation::Replace.to_string(),
+        (_, Some(aggregation)) => snapshot::schema::aggregation(aggregation).to_string(),
+        (_, None) => String::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Databases, tables and their columns.
 
-use super::{Grid, INFORMATION_SCHEMA, default_text, key_text};
+use super::{Grid, INFORMATION_SCHEMA, default_text, extra_text, key_text};
 use crate::ddl::QualifiedName;
 use crate::engine::{Engine, clock};
 use crate::error::EngineError;
@@ -119,7 +119,7 @@ pub(super) async fn columns(engine: &Engine, name: &QualifiedName, full: bool) -
             || column.data_type == "STRING";
         let key = Some(if column.key { "true" } else { "false" }.to_owned());
         let head = [Some(column.name.clone()), Some(column.data_type.to_lowercase())];
-        let tail = [yes_no(column.nullable), key, default_text(column), Some(String::new())];
+        let tail = [yes_no(column.nullable), key, default_text(column), Some(extra_text(&table, column))];
         grid.rows.push(if full {
             let collation = is_text.then(|| "utf8mb4_bin".to_owned());
             let more = [Some("select,insert,update".to_owned()), Some(column.comment.clone())];

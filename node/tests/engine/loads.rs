@@ -3,7 +3,7 @@ use env::rt::{CancellationToken, Duration};
 use futures::StreamExt;
 use node::stream_load::{CsvFormat, LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
 
-fn load(table: &str, label: &str) -> StreamLoad {
+pub fn load(table: &str, label: &str) -> StreamLoad {
     StreamLoad {
         user: "root".to_owned(),
         database: "d".to_owned(),
@@ -18,7 +18,7 @@ fn load(table: &str, label: &str) -> StreamLoad {
     }
 }
 
-async fn send(world: &World, load: StreamLoad, text: &'static str) -> StreamLoadResult {
+pub async fn send(world: &World, load: StreamLoad, text: &'static str) -> StreamLoadResult {
     // In odd pieces, as a network delivers them.
     let pieces: Vec<_> = text.as_bytes().chunks(7).map(|piece| Ok(bytes::Bytes::from_static(piece))).collect();
     let body = futures::stream::iter(pieces).boxed();

@@ -20,6 +20,7 @@ mod ddl;
 mod files;
 mod jobs;
 mod loads;
+mod merging;
 mod power;
 mod preview;
 mod queries;

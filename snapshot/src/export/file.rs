@@ -1,4 +1,4 @@
-//! One file of an export: a segment copied, or written anew.
+//! One file of an export: a segment copied, or one or several written anew.
 
 use super::{ExportEvent, Observe, failed};
 use crate::error::{Error, Result};
@@ -14,22 +14,36 @@ use repository::{ChunkSink, FileEntry, Limiter, Progress, SnapshotReader, Stream
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tablet::{
-    ImageDeletes, Schema, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentWriter, TabletImageMeta,
+    ImageDeletes, Schema, SegmentMeta, SegmentOptions, SegmentOrigin, SegmentReader, SegmentSource, SegmentWriter,
+    TabletImageMeta,
 };
 
 /// No delete vector is longer: 32 bits for each of the 2^32 rows that a segment can have would be 512 MiB, and real
 /// ones have a few KiB.
 const DELETES_BYTES_MAX: u64 = 512 << 20;
 
-/// A segment to be exported.
+/// A file to be written: of one segment, or of several that have to be merged.
 #[derive(Debug)]
 pub(super) struct File {
     /// Where it goes.
     path: String,
     schema: Arc<Schema>,
+    parts: Vec<Part>,
+}
+
+/// A segment to be exported.
+#[derive(Debug)]
+struct Part {
+    rowset: u64,
     segment: SegmentMeta,
     bytes: FileEntry,
     deletes: Option<(ImageDeletes, FileEntry)>,
+}
+
+impl Part {
+    fn shows_rows(&self) -> bool {
+        self.deletes.as_ref().map_or(0, |(deletes, _)| deletes.rows) < self.segment.rows
+    }
 }
 
 /// The segments of a tablet that show rows.
@@ -56,26 +70,30 @@ impl Files {
             }
             None => Err(damaged(format!("a file {name}"), "none".to_owned())),
         };
-        let schema = Arc::new(image.schema.clone());
-        let mut files = VecDeque::new();
-        for (n, part) in image.parts().enumerate() {
-            let segment = &part.segment.meta;
+        let mut parts = Vec::new();
+        for part in image.parts() {
+            let segment = part.segment.meta.clone();
             let bytes = take(&part.name, segment.len_bytes, segment.crc32)?;
             let deletes = match part.deletes.as_ref().zip(part.segment.deletes.as_ref()) {
                 Some((name, deletes)) => Some((deletes.clone(), take(name, deletes.len_bytes, deletes.crc32)?)),
                 None => None,
             };
-            if deletes.as_ref().map_or(0, |(deletes, _)| deletes.rows) >= segment.rows {
-                let vector = deletes.map_or(0, |(_, vector)| vector.len_bytes);
-                observe(ExportEvent::Bytes(bytes.len_bytes.saturating_add(vector)));
+            let part = Part { rowset: part.rowset, segment, bytes, deletes };
+            if !part.shows_rows() {
+                let vector = part.deletes.as_ref().map_or(0, |(_, vector)| vector.len_bytes);
+                observe(ExportEvent::Bytes(part.bytes.len_bytes.saturating_add(vector)));
                 observe(ExportEvent::File);
-                continue;
             }
-            let path = disk::join(dir, &format!("{tablet}-{n}.parquet"));
-            let (schema, segment) = (Arc::clone(&schema), segment.clone());
-            files.push_back(File { path, schema, segment, bytes, deletes });
+            parts.push(Some(part).filter(Part::shows_rows));
         }
-        Ok(Self(files))
+        let schema = Arc::new(image.schema.clone());
+        let file = |group: Vec<usize>| {
+            let first = *group.first()?;
+            let path = disk::join(dir, &format!("{tablet}-{first}.parquet"));
+            let parts: Vec<Part> = group.into_iter().filter_map(|at| parts.get_mut(at)?.take()).collect();
+            (!parts.is_empty()).then(|| File { path, schema: Arc::clone(&schema), parts })
+        };
+        Ok(Self(image.groups().into_iter().filter_map(file).collect()))
     }
 
     pub(super) fn pop(&mut self) -> Option<File> {
@@ -119,44 +137,71 @@ impl ChunkSink for Into {
 }
 
 impl Copy {
-    /// Fetches one segment, checks it, and writes it under its name, synced. A drop leaves a part of the file.
+    /// Fetches the segments of a file, checks them, and writes it under its name, synced. A drop leaves parts of it.
     pub(super) fn put(self: Arc<Self>, file: File) -> BoxFuture<'static, Result<Put>> {
         Box::pin(async move {
-            let rewritten = file.deletes.is_some() || !tablet::is_plain(&file.schema);
-            let copy = if rewritten { format!("{}.raw", file.path) } else { file.path.clone() };
-            self.fetch(&file.bytes, &copy, !rewritten).await?;
-            let deletes = match &file.deletes {
-                Some((deletes, vector)) => {
-                    let bytes = self.reader.read(vector, DELETES_BYTES_MAX).await?;
-                    (self.observe)(ExportEvent::Bytes(vector.len_bytes));
-                    Some(deletes.open(&vector.name, &bytes)?)
-                }
-                None => None,
-            };
-            let written = blocking({
-                let this = Arc::clone(&self);
-                move || {
-                    let bytes = this.disk.map(&copy).map_err(failed("map", &copy))?;
-                    let segment = SegmentReader::open(&file.bytes.name, &file.schema, bytes)?;
-                    if segment.rows() != file.segment.rows {
-                        let (expected, found) = (file.segment.rows, segment.rows());
-                        let object = format!("{} in object {}", file.bytes.name, file.bytes.object);
-                        return Err(Error::corrupt(object, format!("{expected} rows"), format!("{found} rows")));
+            if let [only] = file.parts.as_slice()
+                && only.deletes.is_none()
+                && tablet::is_plain(&file.schema)
+            {
+                return self.copy(only, &file).await;
+            }
+            let (mut sources, mut copies) = (Vec::with_capacity(file.parts.len()), Vec::new());
+            for (n, part) in file.parts.iter().enumerate() {
+                let copy = format!("{}.{n}.raw", file.path);
+                self.fetch(&part.bytes, &copy, false).await?;
+                let deletes = match &part.deletes {
+                    Some((deletes, vector)) => {
+                        let bytes = self.reader.read(vector, DELETES_BYTES_MAX).await?;
+                        (self.observe)(ExportEvent::Bytes(vector.len_bytes));
+                        Some(deletes.open(&vector.name, &bytes)?)
                     }
-                    if !rewritten {
-                        return Ok(Put { rows: segment.rows(), bytes: file.segment.len_bytes, rewritten });
-                    }
-                    let go_on = || !this.stop.is_cancelled();
-                    let made = tablet::write_plain(Arc::clone(&this.disk), &file.path, &segment, deletes, go_on)?;
-                    let made = made.ok_or(Error::Stopped)?;
+                    None => None,
+                };
+                let reader = self.open(part, &file, copy.clone()).await?;
+                sources.push(SegmentSource { rowset: part.rowset, reader, deletes });
+                copies.push(copy);
+            }
+            let this = Arc::clone(&self);
+            let path = file.path;
+            let written = blocking(move || {
+                let go_on = || !this.stop.is_cancelled();
+                let made = tablet::write_plain(Arc::clone(&this.disk), &path, sources, go_on)?;
+                let made = made.ok_or(Error::Stopped)?;
+                for copy in copies {
                     this.disk.remove(&copy).map_err(failed("remove", &copy))?;
-                    Ok(Put { rows: made.rows, bytes: made.len_bytes, rewritten })
                 }
+                Ok::<_, Error>(Put { rows: made.rows, bytes: made.len_bytes, rewritten: true })
             });
             let put = written.await?;
-            (self.observe)(ExportEvent::File);
+            file.parts.iter().for_each(|_part| (self.observe)(ExportEvent::File));
             Ok(put)
         })
+    }
+
+    /// A segment that goes out as it is.
+    async fn copy(&self, part: &Part, file: &File) -> Result<Put> {
+        self.fetch(&part.bytes, &file.path, true).await?;
+        let segment = self.open(part, file, file.path.clone()).await?;
+        (self.observe)(ExportEvent::File);
+        Ok(Put { rows: segment.rows(), bytes: part.segment.len_bytes, rewritten: false })
+    }
+
+    /// Opens a segment that was fetched.
+    async fn open(&self, part: &Part, file: &File, path: String) -> Result<SegmentReader> {
+        let (disk, schema) = (Arc::clone(&self.disk), Arc::clone(&file.schema));
+        let (name, object, expected) = (part.bytes.name.clone(), part.bytes.object.clone(), part.segment.rows);
+        let open = blocking(move || {
+            let bytes = disk.map(&path).map_err(failed("map", &path))?;
+            let segment = SegmentReader::open(&name, &schema, bytes)?;
+            let found = segment.rows();
+            if found != expected {
+                let object = format!("{name} in object {object}");
+                return Err(Error::corrupt(object, format!("{expected} rows"), format!("{found} rows")));
+            }
+            Ok(segment)
+        });
+        open.await
     }
 
     async fn fetch(&self, file: &FileEntry, path: &str, sync: bool) -> Result<()> {

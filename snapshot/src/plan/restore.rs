@@ -380,19 +380,24 @@ fn same_rows(a: &Bounds, b: &Bounds) -> bool {
 
 fn same_column(a: &ColumnRecord, b: &ColumnRecord) -> bool {
     let same_name = a.name.to_lowercase() == b.name.to_lowercase();
-    same_name && a.data_type == b.data_type && a.key == b.key && a.nullable == b.nullable
+    let same_values = a.data_type == b.data_type && a.nullable == b.nullable && a.aggregation == b.aggregation;
+    same_name && same_values && a.key == b.key
 }
 
 fn column_text(column: &ColumnRecord) -> String {
     let key = if column.key { " KEY" } else { "" };
     let null = if column.nullable { " NULL" } else { " NOT NULL" };
-    format!("{} {}{key}{null}", column.name, column.data_type)
+    let aggregation =
+        column.aggregation.map(|aggregation| format!(" {}", schema::aggregation(aggregation))).unwrap_or_default();
+    format!("{} {}{key}{aggregation}{null}", column.name, column.data_type)
 }
 
 fn model_name(model: KeyModelRecord) -> &'static str {
     match model {
         KeyModelRecord::Duplicate => "DUPLICATE KEY",
         KeyModelRecord::Primary => "PRIMARY KEY",
+        KeyModelRecord::Unique => "UNIQUE KEY",
+        KeyModelRecord::Aggregate => "AGGREGATE KEY",
     }
 }
 

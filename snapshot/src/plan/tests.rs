@@ -2,8 +2,8 @@ use super::*;
 use catalog::records::job::{Clean, ObjectSpec, Objects};
 use catalog::records::task::{PartitionShare, TaskKind, TaskWork};
 use catalog::records::{
-    BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, PartitionRecord, PartitionState,
-    Partitioning, TableRecord, TableState, TabletRecord,
+    AggregationRecord, BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, PartitionRecord,
+    PartitionState, Partitioning, TableRecord, TableState, TabletRecord,
 };
 use env::ids::{DatabaseId, JobId, NodeId, PartitionId, TableId, TabletId, Version};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,7 @@ fn column(name: &str, data_type: &str, key: bool) -> ColumnRecord {
         data_type: data_type.into(),
         key,
         nullable: !key,
+        aggregation: None,
         default: None,
         comment: String::new(),
     }
@@ -324,6 +325,24 @@ fn t4_another_partitioning_is_refused() {
         told(vec![there], vec![here]),
         ["table a exists but its partition type is different: LIST(region) here, RANGE(id) in the snapshot"]
     );
+}
+
+#[test]
+fn t7_other_aggregate_functions_are_another_structure() {
+    let aggregating = |id, aggregation| {
+        let mut table = plain(id, "a");
+        table.model = KeyModelRecord::Aggregate;
+        let value = table.columns.iter_mut().find(|column| !column.key).unwrap();
+        value.aggregation = Some(aggregation);
+        table
+    };
+    let (sum, max) = (AggregationRecord::Sum, AggregationRecord::Max);
+    let told_of = told(vec![aggregating(100, sum)], vec![aggregating(500, max)]);
+    let value = plain(1, "a").columns.iter().position(|column| !column.key).unwrap() + 1;
+    assert_eq!(told_of.len(), 1, "{told_of:?}");
+    assert!(told_of[0].starts_with(&format!("table a exists but with different schema: column {value} is ")));
+    assert!(told_of[0].contains(" MAX ") && told_of[0].contains(" SUM "), "{told_of:?}");
+    assert!(told(vec![aggregating(100, sum)], vec![aggregating(500, sum)]).is_empty());
 }
 
 #[test]

@@ -9,6 +9,7 @@ fn column(name: &str, data_type: &str, key: bool) -> ColumnRecord {
         data_type: data_type.into(),
         key,
         nullable: !key,
+        aggregation: None,
         default: None,
         comment: String::new(),
     }

@@ -466,6 +466,7 @@ pub fn column(name: &str, data_type: &str, key: bool, nullable: bool) -> ColumnR
         data_type: data_type.into(),
         key,
         nullable,
+        aggregation: None,
         default: None,
         comment: String::new(),
     }

@@ -51,7 +51,7 @@ const PATIENCE: Duration = Duration::from_mins(20);
 
 fn column(name: &str, data_type: &str, key: bool) -> ColumnRecord {
     let (name, data_type) = (name.to_owned(), data_type.to_owned());
-    ColumnRecord { name, data_type, key, nullable: false, default: None, comment: String::new() }
+    ColumnRecord { name, data_type, key, nullable: false, aggregation: None, default: None, comment: String::new() }
 }
 
 /// A database of [`TABLETS`] tablets, one transaction for each table.

@@ -1,11 +1,13 @@
-//! Merging sorted rows of several segments into one sorted stream, for compaction.
+//! Merging sorted rows of several segments into one sorted stream: for compaction, and for reading tables whose rows of
+//! equal keys become one.
 
+use super::fold::{Runs, fold};
 use super::reader::ScanBatch;
 use crate::error::{Error, Result};
 use crate::keys::{Keys, encode_keys};
 use crate::schema::Schema;
 use arrow::array::RecordBatch;
-use arrow::compute::interleave_record_batch;
+use arrow::compute::{concat_batches, interleave_record_batch};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -22,16 +24,20 @@ pub struct Origin {
 /// Merged rows, and where each came from.
 #[derive(Debug, Clone)]
 pub struct Merged {
-    /// All columns of the table.
+    /// All columns of the table. The n-th row of all batches together is the n-th of the merged segment.
     pub rows: RecordBatch,
-    /// One for each row, in the same order: the n-th row of all batches together is the n-th of the merged segment.
+    /// The rows that were merged into them, in order: one for each, or several where they became one.
     pub origins: Vec<Origin>,
+    /// For each origin, the row of `rows` that it went into.
+    pub targets: Vec<u32>,
 }
 
-/// Merges sources that are each sorted by key. Rows of equal keys come in the order of the sources; without key columns so do all rows.
+/// Merges sources that are each sorted by key. Rows of equal keys come in the order of the sources; without key columns so do
+/// all rows. In Unique Key and Aggregate Key tables those of equal keys become one, a later source being the later load.
 ///
 /// # Errors
-/// What reading the first batches gives, and `Invalid` when their columns are not the table's.
+/// What reading the first batches gives, and `Invalid` when their columns are not the table's; the stream ends with
+/// [`Error::SumRange`] at a sum that its column cannot hold.
 pub fn merge<S>(schema: &Arc<Schema>, sources: Vec<S>, batch_rows: usize) -> Result<Merge<S>>
 where
     S: Iterator<Item = Result<ScanBatch>>,
@@ -41,6 +47,8 @@ where
         sources: sources.into_iter().map(Source::new).collect(),
         heads: BinaryHeap::new(),
         batch_rows: batch_rows.max(1),
+        last_key: None,
+        open: None,
         failed: false,
     };
     for source in 0..merge.sources.len() {
@@ -49,7 +57,8 @@ where
     Ok(merge)
 }
 
-/// The merged stream. Holds one batch of each source, and those that its next batch is taken from. Ends after the first error.
+/// The merged stream. Holds one batch of each source, those that its next batch is taken from, and the rows of one key.
+/// Ends after the first error.
 #[derive(Debug)]
 pub struct Merge<S> {
     schema: Arc<Schema>,
@@ -57,7 +66,17 @@ pub struct Merge<S> {
     /// The next key of each source that has one, least first.
     heads: BinaryHeap<Reverse<(Vec<u8>, usize)>>,
     batch_rows: usize,
+    /// The key of the row that was taken last; kept only where rows of equal keys become one.
+    last_key: Option<Vec<u8>>,
+    /// The rows of the last key, until all of them are there.
+    open: Option<Open>,
     failed: bool,
+}
+
+#[derive(Debug)]
+struct Open {
+    rows: RecordBatch,
+    origins: Vec<Origin>,
 }
 
 #[derive(Debug)]
@@ -88,6 +107,8 @@ struct Taken {
     batches: Vec<RecordBatch>,
     rows: Vec<(usize, usize)>,
     origins: Vec<Origin>,
+    /// The rows whose key is not that of the row before; noted only where rows of equal keys become one.
+    starts: Vec<usize>,
 }
 
 impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
@@ -127,6 +148,8 @@ impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
             return Ok(false);
         };
         let next = self.heads.peek().map(|Reverse((key, source))| (key.as_slice(), *source));
+        let folds = self.schema.model().merges_on_read();
+        let mut starts = folds && self.last_key.as_deref() != Some(key.as_slice());
         if let Some(current) = self.sources.get_mut(source).and_then(|of| of.current.as_mut()) {
             let slot = *current.slot.get_or_insert_with(|| {
                 taken.batches.push(current.batch.rows.clone());
@@ -134,6 +157,9 @@ impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
             });
             let number = u32::try_from(source).unwrap_or(u32::MAX);
             loop {
+                if starts {
+                    taken.starts.push(taken.rows.len());
+                }
                 taken.rows.push((slot, current.row));
                 let position = current.batch.positions.get(current.row).copied().unwrap_or_default();
                 taken.origins.push(Origin { source: number, position });
@@ -144,6 +170,12 @@ impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
                 if full || !ours {
                     break;
                 }
+                starts = folds && current.keys.get(current.row) != current.keys.get(current.row - 1);
+            }
+            if folds {
+                let last = self.last_key.get_or_insert_default();
+                last.clear();
+                last.extend_from_slice(current.keys.get(current.row - 1));
             }
         }
         self.advance(source, &mut key)?;
@@ -151,6 +183,48 @@ impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
     }
 
     fn step(&mut self) -> Result<Option<Merged>> {
+        if !self.schema.model().merges_on_read() {
+            let Some((rows, taken)) = self.take()? else { return Ok(None) };
+            let targets = (0_u32..).take(taken.origins.len()).collect();
+            return Ok(Some(Merged { rows, origins: taken.origins, targets }));
+        }
+        while let Some((rows, taken)) = self.take()? {
+            if let Some(merged) = self.fold(rows, taken)? {
+                return Ok(Some(merged));
+            }
+        }
+        let Some(Open { rows, origins }) = self.open.take() else { return Ok(None) };
+        let runs = Runs { starts: &[0], end: rows.num_rows() };
+        Ok(Some(Merged { rows: fold(&self.schema, &rows, runs)?, targets: runs.numbers(), origins }))
+    }
+
+    /// Folds all keys but the last one, of which there may be more rows.
+    fn fold(&mut self, rows: RecordBatch, taken: Taken) -> Result<Option<Merged>> {
+        let Taken { origins, starts, .. } = taken;
+        let (rows, mut origins, starts) = match self.open.take() {
+            None => (rows, origins, starts),
+            Some(open) => {
+                let before = open.rows.num_rows();
+                let rows = concat_batches(rows.schema_ref(), [&open.rows, &rows])?;
+                let starts = std::iter::once(0).chain(starts.into_iter().map(|start| start + before)).collect();
+                (rows, open.origins.into_iter().chain(origins).collect(), starts)
+            }
+        };
+        let Some((last, starts)) = starts.split_last() else {
+            return Err(Error::Internal("merged rows without a first one".to_owned()));
+        };
+        let kept = rows.slice(*last, rows.num_rows().saturating_sub(*last));
+        self.open = Some(Open { rows: kept, origins: origins.split_off(*last) });
+        if starts.is_empty() {
+            return Ok(None);
+        }
+        let runs = Runs { starts, end: *last };
+        let rows = fold(&self.schema, &rows.slice(0, *last), runs)?;
+        Ok(Some(Merged { rows, origins, targets: runs.numbers() }))
+    }
+
+    /// The next rows in order.
+    fn take(&mut self) -> Result<Option<(RecordBatch, Taken)>> {
         // What was gathered for the batch before is no longer held.
         for current in self.sources.iter_mut().filter_map(|source| source.current.as_mut()) {
             current.slot = None;
@@ -162,7 +236,7 @@ impl<S: Iterator<Item = Result<ScanBatch>>> Merge<S> {
         }
         let sources: Vec<&RecordBatch> = taken.batches.iter().collect();
         let rows = interleave_record_batch(&sources, &taken.rows)?;
-        Ok(Some(Merged { rows, origins: taken.origins }))
+        Ok(Some((rows, taken)))
     }
 }
 

@@ -18,7 +18,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// Rows of a batch when the caller does not say.
-const BATCH_ROWS: usize = 8192;
+pub(super) const BATCH_ROWS: usize = 8192;
 
 /// An open segment. Cheap to clone; holds its bytes.
 #[derive(Debug, Clone)]

@@ -1,22 +1,24 @@
 //! Sorting the rows of a load by the table's key.
 
+use super::fold::{Runs, fold};
 use crate::error::{Error, Result};
 use crate::keys::{Keys, encode_keys};
-use crate::schema::{KeyModel, Schema};
+use crate::schema::Schema;
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 
 /// Most rows of a sorted batch.
 pub const SORTED_BATCH_ROWS: usize = 65_536;
 
-/// Sorts rows by key. Rows of equal keys keep their order; of a Primary Key table only the last of them is kept. Without key columns the rows
-/// stay as they are. The batches have all columns of the table, or, for a Primary Key table, the key columns only.
+/// Sorts rows by key. Rows of equal keys keep their order; of a Primary Key or Unique Key table only the last of them is kept,
+/// and those of an Aggregate Key table become one. Without key columns the rows stay as they are. The batches have all
+/// columns of the table, or, for a Primary Key table, the key columns only.
 ///
 /// # Errors
-/// `Invalid` when the batches' columns are not the table's.
+/// `Invalid` when the batches' columns are not the table's, [`Error::SumRange`] for a sum that its column cannot hold.
 pub fn sort_batches(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<RecordBatch>> {
     let keys = batches.iter().map(|batch| encode_keys(schema, batch)).collect::<Result<Vec<_>>>()?;
-    let distinct = schema.model() == KeyModel::Primary;
+    let distinct = schema.model().is_distinct();
     if schema.key_len() == 0 || in_order(&keys, distinct) {
         return Ok(batches.iter().filter(|batch| batch.num_rows() > 0).cloned().collect());
     }
@@ -29,10 +31,42 @@ pub fn sort_batches(schema: &Schema, batches: &[RecordBatch]) -> Result<Vec<Reco
     rows.sort_unstable_by(|a, b| {
         a.0.cmp(&b.0).then_with(|| key(a).cmp(key(b))).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
     });
+    if distinct && !schema.keeps_last() {
+        let starts = std::iter::once(true).chain(rows.windows(2).map(|two| match two {
+            [before, row] => key(before) != key(row),
+            _ => true,
+        }));
+        let starts: Vec<usize> = starts.enumerate().filter_map(|(at, starts)| starts.then_some(at)).collect();
+        return gather_folded(schema, batches, &rows, &starts);
+    }
     if distinct {
         keep_last(&mut rows, |a, b| key(a) == key(b));
     }
     gather(batches, rows.iter().map(|(_, batch, row)| (*batch, *row)))
+}
+
+/// One row for each run of rows of one key, in batches of about [`SORTED_BATCH_ROWS`]; a run is not cut.
+fn gather_folded(
+    schema: &Schema,
+    batches: &[RecordBatch],
+    rows: &[(u128, usize, usize)],
+    starts: &[usize],
+) -> Result<Vec<RecordBatch>> {
+    let sources: Vec<&RecordBatch> = batches.iter().collect();
+    let mut folded = Vec::new();
+    let mut rest = starts;
+    while let Some(first) = rest.first().copied() {
+        let full = rest.partition_point(|start| start - first < SORTED_BATCH_ROWS);
+        let (these, others) = rest.split_at_checked(full).unwrap_or((rest, &[]));
+        let end = others.first().copied().unwrap_or(rows.len());
+        let chunk: Vec<(usize, usize)> =
+            rows.get(first..end).unwrap_or_default().iter().map(|(_, batch, row)| (*batch, *row)).collect();
+        let these: Vec<usize> = these.iter().map(|start| start - first).collect();
+        let gathered = interleave_record_batch(&sources, &chunk)?;
+        folded.push(fold(schema, &gathered, Runs { starts: &these, end: chunk.len() })?);
+        rest = others;
+    }
+    Ok(folded)
 }
 
 /// The first bytes of a key as a number: most comparisons end here.

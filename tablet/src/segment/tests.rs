@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 mod damage;
+mod fold;
 mod order;
 mod plain;
 mod scans;

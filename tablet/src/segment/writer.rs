@@ -6,7 +6,7 @@ use super::{
 };
 use crate::error::{Error, Result};
 use crate::keys::encode_keys;
-use crate::schema::{Column, KeyModel, Schema};
+use crate::schema::{Column, Schema};
 use crate::types::ColumnType;
 use crate::values::{Value, Values};
 use arrow::array::RecordBatch;
@@ -182,10 +182,8 @@ impl SegmentWriter {
         for (row, key) in keys.iter().enumerate() {
             // Two ends of one row are one row.
             let same_row = !all && last == 0 && row == 1;
-            let fine = before.is_none_or(|before| match self.schema.model() {
-                KeyModel::Duplicate => before <= key,
-                KeyModel::Primary => before < key || same_row,
-            });
+            let distinct = self.schema.model().is_distinct();
+            let fine = before.is_none_or(|before| before < key || (before == key && (same_row || !distinct)));
             if !fine {
                 return Err(Error::Internal(format!("rows for segment '{}' are not sorted by key", self.path)));
             }

@@ -2,7 +2,7 @@
 
 mod plan;
 
-use plan::Candidate;
+use plan::{Candidate, Partners};
 pub use plan::{Compaction, CompactionReason};
 
 use crate::error::{Error, Result};
@@ -27,6 +27,10 @@ const BATCH_ROWS: usize = 8192;
 /// The mark of a source row that was hidden when the merge began.
 const NOWHERE: u32 = u32::MAX;
 
+fn partners(tablet: &Tablet) -> Partners {
+    Partners::of(tablet.schema.model())
+}
+
 /// What a merge made.
 struct Output {
     rowset: Option<(Arc<Rowset>, Reservation)>,
@@ -35,7 +39,8 @@ struct Output {
 
 /// Where each row of the inputs went.
 struct Moves {
-    /// For each input segment, by position: the number of the row among all rows of the output.
+    /// For each input segment, by position: the number of the row among all rows of the output. Rows that became one have
+    /// the same.
     rows: BTreeMap<SegmentId, Vec<u32>>,
     rowset: u64,
     /// The number of each output segment's first row.
@@ -59,22 +64,27 @@ impl TabletStore {
     pub fn pick_compaction(&self) -> Option<Compaction> {
         let tablets: Vec<Arc<Tablet>> = self.inner.tablets.read().values().cloned().collect();
         let plans = tablets.iter().filter(|tablet| tablet.compacting.try_lock().is_ok()).filter_map(|tablet| {
-            let candidates = self.inner.candidates(tablet, &*tablet.current().ok()?);
-            plan::plan(tablet.id, &candidates, &self.inner.options.compaction)
+            let state = tablet.current().ok()?;
+            if tablet.shared().unmergeable == Some(state.version) {
+                return None;
+            }
+            let candidates = self.inner.candidates(tablet, &state);
+            plan::plan(tablet.id, &candidates, partners(tablet), &self.inner.options.compaction)
         });
         plans.max_by_key(|plan| plan.rowsets.len())
     }
 
     /// Merges all rowsets of a tablet into one and gives the space of hidden rows back (at the next reclaim). Returns
-    /// whether there was anything to gain. Rowsets of which a prepared load names rows by position are left out.
+    /// whether there was anything to gain. Rowsets of which a prepared load names rows by position are left out, and in
+    /// Unique Key and Aggregate Key tablets also those beyond them.
     ///
     /// # Errors
-    /// `NotFound` when there is no such tablet, `Corrupt` when a file cannot be read, and what the disk says; the
+    /// `Invalid` when a column cannot hold the sum of its values ([`Error::SumRange`]), `NotFound` when there is no such tablet, `Corrupt` when a file cannot be read, and what the disk says; the
     /// tablet is then as it was.
     pub async fn compact(&self, tablet: TabletId) -> Result<bool> {
         let found = self.inner.live(tablet)?;
         let candidates = self.inner.candidates(&found, &*found.current()?);
-        match plan::plan_all(tablet, &candidates) {
+        match plan::plan_all(tablet, &candidates, partners(&found)) {
             Some(plan) => self.run_compaction(plan).await,
             None => Ok(false),
         }
@@ -95,7 +105,11 @@ impl TabletStore {
         }
         let (inner, from, chosen) =
             (Arc::clone(&self.inner), Arc::clone(&tablet), (Arc::clone(&source), inputs.clone()));
-        let output = rt::blocking(move || inner.merge(&from, &chosen.0, &chosen.1)).await?;
+        let output = rt::blocking(move || inner.merge(&from, &chosen.0, &chosen.1)).await;
+        if matches!(output, Err(Error::SumRange { .. })) {
+            tablet.shared().unmergeable = Some(source.version);
+        }
+        let output = output?;
 
         let guard = Arc::clone(&tablet.write).lock_owned().await;
         let current = tablet.current()?;
@@ -151,10 +165,13 @@ impl Inner {
         state.rowsets.iter().map(candidate).collect()
     }
 
-    /// Whether all inputs are there and none has rows that a prepared load names by position.
+    /// Whether all inputs are there, may be merged with each other, and none has rows that a prepared load names by position.
     fn can_replace(&self, tablet: &Tablet, state: &State, inputs: &BTreeSet<u64>) -> bool {
         let there = state.rowsets.iter().filter(|rowset| inputs.contains(&rowset.id)).count();
-        there == inputs.len() && self.blocked_rowsets(tablet.id).is_disjoint(inputs)
+        let order = state.rowsets.iter().map(|rowset| rowset.id);
+        there == inputs.len()
+            && partners(tablet).allow(order, inputs)
+            && self.blocked_rowsets(tablet.id).is_disjoint(inputs)
     }
 
     /// Writes the visible rows of the inputs as one rowset. Blocks.
@@ -178,14 +195,15 @@ impl Inner {
         for merged in merge(&tablet.schema, scans, BATCH_ROWS)? {
             let merged = merged?;
             writer.write(&merged.rows)?;
-            for origin in &merged.origins {
+            for (origin, target) in merged.origins.iter().zip(&merged.targets) {
                 let of = ids.get(origin.source as usize).and_then(|id| rows.get_mut(id));
                 let place = of.and_then(|of| of.get_mut(origin.position as usize));
                 let lost = || Error::Internal(format!("tablet {}: a merged row came from nowhere", tablet.id));
-                *place.ok_or_else(lost)? = number;
-                number =
-                    number.checked_add(1).filter(|next| *next != NOWHERE).ok_or_else(|| too_many_rows(tablet.id))?;
+                let to = number.checked_add(*target).filter(|to| *to != NOWHERE);
+                *place.ok_or_else(lost)? = to.ok_or_else(|| too_many_rows(tablet.id))?;
             }
+            let rows = u32::try_from(merged.rows.num_rows()).ok();
+            number = rows.and_then(|rows| number.checked_add(rows)).ok_or_else(|| too_many_rows(tablet.id))?;
         }
         let rowset = writer.finish()?;
         let mut starts = Vec::new();

@@ -33,12 +33,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 #[derive(Debug, Clone)]
 pub enum Mutation {
     /// Adds rows of all columns, as [`conform`](crate::conform) gives them. In a Primary Key tablet a row takes the place of the one with its key; of
-    /// two in one load the later one wins.
+    /// two in one load the later one wins. In Unique Key and Aggregate Key tablets rows of one key become one, here those
+    /// of this mutation, with those of others when they are read.
     Rows(Vec<RecordBatch>),
     /// Deletes the rows with these keys; batches have the key columns only. Keys that no row has are no error.
     /// Primary Key tablets only.
     DeleteKeys(Vec<RecordBatch>),
-    /// Deletes rows by their places in a version that the load has read. Duplicate Key tablets only.
+    /// Deletes rows by their places in a version that the load has read. Not in Primary Key tablets. In Unique Key and
+    /// Aggregate Key tablets the places must be those of all rows of a key, or what is left of it would come to light.
     DeletePositions {
         /// The version that was read.
         base: Version,
@@ -182,8 +184,10 @@ fn check(tablet: &Tablet, mutation: &Mutation) -> Result<()> {
                 None => Ok(()),
             }
         }
-        (Mutation::DeletePositions { .. }, KeyModel::Duplicate) => Ok(()),
-        (Mutation::DeleteKeys(_), KeyModel::Duplicate) => wrong("has no primary key", "delete its rows by position"),
+        (Mutation::DeletePositions { .. }, KeyModel::Duplicate | KeyModel::Unique | KeyModel::Aggregate) => Ok(()),
+        (Mutation::DeleteKeys(_), KeyModel::Duplicate | KeyModel::Unique | KeyModel::Aggregate) => {
+            wrong("has no primary key", "delete its rows by position")
+        }
         (Mutation::DeletePositions { .. }, KeyModel::Primary) => wrong("has a primary key", "delete its rows by key"),
     }
 }

@@ -65,6 +65,8 @@ pub(super) struct Shared {
     pub(super) arriving: BTreeSet<String>,
     /// How many pins there are on the tablet, those on their way included: they need its columns even when it is empty.
     pub(super) pins: usize,
+    /// The version of which a merge met a sum that its column cannot hold: none is proposed before the next load.
+    pub(super) unmergeable: Option<Version>,
     /// Whether files without an owner may lie in the directory.
     pub(super) untidy: bool,
     /// Whether the directory is known to exist.
@@ -135,6 +137,7 @@ impl Tablet {
             writing: BTreeSet::new(),
             arriving: BTreeSet::new(),
             pins: 0,
+            unmergeable: None,
             untidy: false,
             has_dir: false,
         };

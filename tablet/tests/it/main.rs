@@ -18,6 +18,7 @@ mod basics;
 mod concurrency;
 mod crash;
 mod failures;
+mod merging;
 mod model;
 mod pins;
 mod reclaim;

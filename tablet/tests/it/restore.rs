@@ -187,7 +187,7 @@ fn an_image_that_contradicts_itself_is_refused() {
             change(&mut bad);
             store.stage_begin(JOB, staged(&bad)).await.unwrap_err().kind()
         };
-        assert_eq!(begin(&|image| image.format = 2).await, ErrorKind::Unsupported);
+        assert_eq!(begin(&|image| image.format = 3).await, ErrorKind::Unsupported);
         assert_eq!(begin(&|image| image.version = Version(0)).await, ErrorKind::Corrupt);
         assert_eq!(begin(&|image| drop(image.files.pop())).await, ErrorKind::Corrupt);
         assert_eq!(begin(&|image| image.files[0].name = "../x".to_owned()).await, ErrorKind::Corrupt);

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tablet::{
-    Column, ColumnType, CompactionOptions, ImageFile, KeyModel, Mutation, NewTablet, Schema, SegmentId, SegmentReader,
-    StoreOptions, TabletImageMeta, TabletStore, TabletView,
+    Aggregation, Column, ColumnType, CompactionOptions, ImageFile, KeyModel, Mutation, NewTablet, Schema, SegmentId,
+    SegmentReader, StoreOptions, TabletImageMeta, TabletStore, TabletView,
 };
 
 /// The rows of a tablet, sorted.
@@ -21,10 +21,27 @@ pub fn run<T>(body: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(body)
 }
 
+/// A key and a text, of which an Aggregate Key table keeps the greatest.
 pub fn schema(model: KeyModel) -> Arc<Schema> {
-    let columns =
-        vec![Column::new("k", ColumnType::BigInt).key().not_null(), Column::new("v", ColumnType::Varchar(100))];
-    Arc::new(Schema::new(model, columns).unwrap())
+    let value = Column::new("v", ColumnType::Varchar(100));
+    let value = if model == KeyModel::Aggregate { value.aggregation(Aggregation::Max) } else { value };
+    Arc::new(Schema::new(model, vec![Column::new("k", ColumnType::BigInt).key().not_null(), value]).unwrap())
+}
+
+/// What is seen of rows that lie in the segments in this order.
+pub fn shown(model: KeyModel, rows: &[(i64, String)]) -> Rows {
+    let mut seen = rows.to_vec();
+    if model.merges_on_read() {
+        let mut by_key: BTreeMap<i64, String> = BTreeMap::new();
+        for (key, value) in seen {
+            let old = by_key.remove(&key);
+            let greater = old.filter(|old| model == KeyModel::Aggregate && *old > value);
+            by_key.insert(key, greater.unwrap_or(value));
+        }
+        seen = by_key.into_iter().collect();
+    }
+    seen.sort();
+    seen
 }
 
 pub fn rows<S: AsRef<str>>(model: KeyModel, rows: &[(i64, S)]) -> RecordBatch {
@@ -49,7 +66,11 @@ pub fn try_read(view: &Arc<TabletView>) -> tablet::Result<Rows> {
         all.extend(values_of(&batch?));
     }
     all.sort();
-    assert_eq!(all.len() as u64, view.live_rows());
+    if view.schema().model().merges_on_read() {
+        assert!(all.len() as u64 <= view.live_rows());
+    } else {
+        assert_eq!(all.len() as u64, view.live_rows());
+    }
     Ok(all)
 }
 
@@ -161,8 +182,7 @@ pub fn image_rows(meta: &TabletImageMeta, files: &BTreeMap<String, Bytes>) -> Ro
             reader.scan(&options).unwrap().for_each(|batch| all.extend(values_of(&batch.unwrap().rows)));
         }
     }
-    all.sort();
-    all
+    shown(schema.model(), &all)
 }
 
 /// Brings a file of a restore, in two parts, the second one first.

@@ -21,9 +21,9 @@ use env::rt::{CancellationToken, Duration};
 use futures::StreamExt;
 use roaring::RoaringBitmap;
 use sqlparser::ast;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tablet::{Datum, SegmentId};
+use tablet::{Datum, Schema, SegmentId, encode_keys};
 
 /// How often a change is made again because another one was faster.
 const ATTEMPTS: u32 = 200;
@@ -250,8 +250,10 @@ async fn update_once(
     let record: &Stored<TableRecord> = &views.record;
     if record.model != KeyModelRecord::Primary {
         return Err(EngineError::unsupported(format!(
-            "UPDATE needs a PRIMARY KEY table; '{}' is a DUPLICATE KEY table",
-            record.name
+            "UPDATE needs a PRIMARY KEY table; '{}' is {} table{}",
+            record.name,
+            views.schema.model().with_article(),
+            if views.schema.model().merges_on_read() { ", whose rows are changed by inserting them anew" } else { "" }
         ))
         .into());
     }
@@ -333,7 +335,8 @@ async fn delete_once(
     }
     let selection = delete_selection(delete);
     let by_key = record.model == KeyModelRecord::Primary;
-    let columns: Vec<ast::Expr> = if by_key {
+    let merges = views.schema.model().merges_on_read();
+    let columns: Vec<ast::Expr> = if by_key || merges {
         views.schema.key_columns().iter().map(|column| old_value(&selection.name, &column.name)).collect()
     } else {
         Vec::new()
@@ -392,6 +395,19 @@ async fn delete_keys(
     Ok(())
 }
 
+/// Rows that a query shows as one count once, though they lie in several segments.
+#[derive(Default)]
+struct Keys(BTreeSet<Box<[u8]>>);
+
+impl Keys {
+    fn note(&mut self, schema: &Schema, batch: &RecordBatch) -> Result<(), EngineError> {
+        let keys: Vec<usize> = (0..schema.key_len()).collect();
+        let keys = RecordBatch::try_new(schema.arrow_keys(), batch.project(&keys)?.columns().to_vec())?;
+        self.0.extend(encode_keys(schema, &keys)?.iter().map(Box::from));
+        Ok(())
+    }
+}
+
 async fn delete_positions(
     load: &mut Load,
     planned: Planned,
@@ -400,9 +416,15 @@ async fn delete_positions(
 ) -> Result<(), EngineError> {
     let lost = || EngineError::internal("a row of a file that is not there");
     let mut by_file: BTreeMap<u64, RoaringBitmap> = BTreeMap::new();
+    let merges = load.schema().model().merges_on_read();
+    let mut keys = Keys::default();
     let mut rows = planned.rows(stop)?;
     while let Some(batch) = rows.next().await {
-        let (files, positions) = places_of(&batch?)?;
+        let batch = batch?;
+        let (files, positions) = places_of(&batch)?;
+        if merges {
+            keys.note(load.schema(), &batch)?;
+        }
         for (file, position) in files.into_iter().zip(positions) {
             by_file.entry(file).or_default().insert(u32::try_from(position).map_err(|_large| lost())?);
         }
@@ -417,6 +439,9 @@ async fn delete_positions(
         let part = table.views().partitions.get(partition).ok_or_else(lost)?;
         let view = part.tablets.get(bucket).ok_or_else(lost)?;
         load.delete_positions(part.entry.id, view.tablet(), part.version, segments).await?;
+    }
+    if merges {
+        load.count_as(keys.0.len() as u64);
     }
     Ok(())
 }

@@ -124,6 +124,14 @@ impl Cursor<'_> {
             return Err(self.unsupported("constraints are not supported"));
         }
         let name = self.new_name(NameKind::Column)?;
+        for sketch in ["HLL", "BITMAP", "PERCENTILE"] {
+            if self.is(sketch) {
+                return Err(self.unsupported(format!("column {name} has the type {sketch}, which is not supported")).hint(
+                    "value columns can be SUM, MIN, MAX, REPLACE or REPLACE_IF_NOT_NULL; count different values with \
+                     COUNT(DISTINCT ..) over a DUPLICATE KEY table",
+                ));
+            }
+        }
         let data_type = self.data_type()?;
         let mut column =
             ColumnDef { name, data_type, key: false, aggregate: None, nullable: None, default: None, comment: None };

@@ -43,7 +43,7 @@ proptest! {
         let source = reader(&schema, &rows, &small());
         let hidden: RoaringBitmap = hidden.into_iter().collect();
         let disk = Arc::new(MemDisk::new());
-        let made = write_plain(Arc::<MemDisk>::clone(&disk), "p.parquet", &source, Some(Arc::new(hidden.clone())), || true);
+        let made = write_plain(Arc::<MemDisk>::clone(&disk), "p.parquet", vec![SegmentSource { rowset: 1, reader: source, deletes: Some(Arc::new(hidden.clone())) }], || true);
         let made = made.expect("writes").expect("was not stopped");
         let plain = Arc::new(plain_schema(&schema).expect("plain"));
         let bytes = disk.read("p.parquet").expect("is there");
@@ -62,8 +62,8 @@ fn stopped_it_leaves_no_file() {
     let schema = narrow_schema(KeyModel::Duplicate);
     let rows = vec![vec![Datum::Int(1), Datum::Int(2), Datum::Text("x".into())]];
     let disk = Arc::new(MemDisk::new());
-    let made =
-        write_plain(Arc::<MemDisk>::clone(&disk), "p.parquet", &reader(&schema, &rows, &small()), None, || false);
+    let source = SegmentSource { rowset: 1, reader: reader(&schema, &rows, &small()), deletes: None };
+    let made = write_plain(Arc::<MemDisk>::clone(&disk), "p.parquet", vec![source], || false);
     assert_eq!(made.expect("stops"), None);
     assert_eq!(disk.list("").expect("lists"), []);
 }

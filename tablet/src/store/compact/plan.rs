@@ -3,10 +3,14 @@
 //! Rowsets are sorted into tiers by the bytes of their visible rows; the smallest tier that has enough members is
 //! merged, so each row is rewritten about once per tier and the number of rowsets grows with the logarithm of the data.
 //! Without such a tier, rowsets that are largely hidden are rewritten to give the space back.
+//!
+//! Law (*neighbours*): where rows of one key become one, a later load counts after an earlier one. There only rowsets that
+//! follow each other are merged: the output takes the place of the first, and nothing that stays is overtaken.
 
+use crate::schema::KeyModel;
 use crate::store::options::CompactionOptions;
 use env::ids::TabletId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// What a plan knows of a rowset.
@@ -70,8 +74,87 @@ impl fmt::Display for Compaction {
     }
 }
 
+/// Which rowsets may be merged with each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Partners {
+    /// Any.
+    All,
+    /// Those that follow each other; see the module's text.
+    Neighbours,
+}
+
+impl Partners {
+    pub(crate) fn of(model: KeyModel) -> Self {
+        if model.merges_on_read() { Self::Neighbours } else { Self::All }
+    }
+
+    /// Whether these rowsets, of which all are in `order`, may be merged.
+    pub(crate) fn allow(self, mut order: impl Iterator<Item = u64>, chosen: &BTreeSet<u64>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Neighbours => {
+                let first = order.find(|rowset| chosen.contains(rowset));
+                let more = order.take_while(|rowset| chosen.contains(rowset)).count();
+                first.is_some() && more + 1 == chosen.len()
+            }
+        }
+    }
+}
+
 /// The merge that a tablet needs most, if any.
-pub(crate) fn plan(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
+pub(crate) fn plan(
+    tablet: TabletId,
+    candidates: &[Candidate],
+    partners: Partners,
+    options: &CompactionOptions,
+) -> Option<Compaction> {
+    match partners {
+        Partners::All => plan_any(tablet, candidates, options),
+        Partners::Neighbours => plan_neighbours(tablet, candidates, options),
+    }
+}
+
+/// As [`plan_any`] with rowsets that follow each other. Tiers do not help where small and large ones alternate: here those
+/// are merged of which the largest is at most as large as the others together. The output is then at least twice as large as
+/// any input, so each row is rewritten at most once per doubling.
+fn plan_neighbours(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
+    // Small ones are all of one size.
+    let weight = |candidate: &Candidate| candidate.live_bytes().max(options.tier_bytes_min);
+    let mut best: Option<(u64, usize, &[Candidate])> = None;
+    for run in runs(candidates, |_any| true) {
+        for from in 0..run.len() {
+            let rest = run.get(from..).unwrap_or_default();
+            let near: Vec<&Candidate> = rest.iter().take(options.inputs_max.max(2)).collect();
+            let most = bounded(&near, options).len();
+            let (mut largest, mut all) = (0, 0_u64);
+            for (many, candidate) in (1..=most).zip(rest) {
+                largest = largest.max(weight(candidate));
+                all = all.saturating_add(weight(candidate));
+                let worth = many >= options.inputs_min.max(2) && largest <= all.saturating_sub(largest);
+                // Small ones first, and then as many as there are.
+                if worth && best.is_none_or(|(than, chosen, _)| (largest, chosen) < (than, many)) {
+                    best = Some((largest, many, rest.get(..many).unwrap_or_default()));
+                }
+            }
+        }
+    }
+    if let Some((_, _, chosen)) = best {
+        let rowsets = chosen.iter().map(|candidate| candidate.rowset).collect();
+        return Some(Compaction { tablet, rowsets, reason: CompactionReason::ManyRowsets });
+    }
+    let hidden =
+        candidates.iter().filter(|candidate| !candidate.blocked && candidate.is_mostly_hidden(options.hidden_percent));
+    let least = hidden.min_by_key(|candidate| (candidate.live_bytes(), candidate.rowset))?;
+    Some(made(tablet, candidates, &[least.rowset], CompactionReason::HiddenRows))
+}
+
+/// The runs of neighbours that are not blocked and fulfil a condition.
+fn runs(candidates: &[Candidate], wanted: impl Fn(&Candidate) -> bool) -> impl Iterator<Item = &[Candidate]> {
+    let of_run = move |candidate: &Candidate| !candidate.blocked && wanted(candidate);
+    candidates.split(move |candidate| !of_run(candidate)).filter(|run| !run.is_empty())
+}
+
+fn plan_any(tablet: TabletId, candidates: &[Candidate], options: &CompactionOptions) -> Option<Compaction> {
     let mut tiers: BTreeMap<u32, Vec<&Candidate>> = BTreeMap::new();
     for candidate in candidates.iter().filter(|candidate| !candidate.blocked) {
         tiers.entry(tier(candidate.live_bytes(), options)).or_default().push(candidate);
@@ -96,9 +179,12 @@ pub(crate) fn plan(tablet: TabletId, candidates: &[Candidate], options: &Compact
     (!chosen.is_empty()).then(|| made(tablet, candidates, &chosen, CompactionReason::HiddenRows))
 }
 
-/// The merge of everything, if there is anything to gain from it.
-pub(crate) fn plan_all(tablet: TabletId, candidates: &[Candidate]) -> Option<Compaction> {
-    let free: Vec<&Candidate> = candidates.iter().filter(|candidate| !candidate.blocked).collect();
+/// The merge of everything that may be merged, if there is anything to gain from it.
+pub(crate) fn plan_all(tablet: TabletId, candidates: &[Candidate], partners: Partners) -> Option<Compaction> {
+    let free: Vec<&Candidate> = match partners {
+        Partners::All => candidates.iter().filter(|candidate| !candidate.blocked).collect(),
+        Partners::Neighbours => runs(candidates, |_any| true).max_by_key(|run| run.len())?.iter().collect(),
+    };
     if free.len() < 2 && free.iter().all(|candidate| candidate.hidden_rows == 0) {
         return None;
     }

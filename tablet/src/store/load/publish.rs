@@ -132,7 +132,9 @@ impl Inner {
         });
         let rowsets: Vec<_> = rowsets.collect();
         let (hidden, changes) = match seat.tablet.schema.model() {
-            KeyModel::Duplicate => (hidden_by_position(&seat, &mutations)?, None),
+            KeyModel::Duplicate | KeyModel::Unique | KeyModel::Aggregate => {
+                (hidden_by_position(&seat, &mutations)?, None)
+            }
             KeyModel::Primary => self.hidden_by_key(&mut seat, &mutations)?,
         };
         let version = seat.state.version.next();

@@ -7,10 +7,10 @@ use env::disk::{Disk, MemDisk};
 use env::ids::{JobId, LoadId, TabletId, Version};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tablet::KeyModel::{Duplicate, Primary};
+use tablet::KeyModel::{Aggregate, Duplicate, Primary, Unique};
 use tablet::{ErrorKind, KeyModel, Mutation, Result, StagedTablet, StoreOptions, TabletStore, TabletView};
 
-const TABLETS_MAX: usize = 6;
+const TABLETS_MAX: usize = 7;
 const RESTORE: JobId = JobId(77);
 
 struct Driver {
@@ -32,10 +32,12 @@ pub async fn drive(ops: &[Op]) {
     let disk = MemDisk::new();
     let store = open(&disk, options()).await;
     create(&store, Duplicate, &[1, 3]).await;
-    create(&store, Primary, &[2, 4]).await;
-    let mut world = World { next_tablet: 5, next_load: 1, ..World::default() };
-    for (id, model) in [(1, Duplicate), (2, Primary), (3, Duplicate), (4, Primary)] {
-        world.tablets.insert(TabletId(id), Tablet { model, version: Version::FIRST, rows: Vec::new() });
+    create(&store, Primary, &[2]).await;
+    create(&store, Unique, &[4]).await;
+    create(&store, Aggregate, &[5]).await;
+    let mut world = World { next_tablet: 6, next_load: 1, ..World::default() };
+    for (id, model) in [(1, Duplicate), (2, Primary), (3, Duplicate), (4, Unique), (5, Aggregate)] {
+        world.tablets.insert(TabletId(id), Tablet::new(model));
     }
     let mut driver = Driver { disk, store, world, views: Vec::new(), lineages: BTreeMap::new(), cuts: 0 };
     for op in ops {
@@ -76,7 +78,7 @@ impl Driver {
             Op::View(tablet) => {
                 if let Some(tablet) = self.world.tablet(*tablet).filter(|_| self.views.len() < 4) {
                     let view = self.store.view_current(tablet)?;
-                    self.views.push((view, self.world.tablets[&tablet].rows.clone()));
+                    self.views.push((view, self.world.tablets[&tablet].rows()));
                 }
                 Ok(())
             }
@@ -138,10 +140,11 @@ impl Driver {
                 (Mutate::Delete(gone), KeyModel::Primary) => {
                     (Mutation::DeleteKeys(vec![keys(gone)]), Change::DeleteKeys(gone.clone()))
                 }
-                (Mutate::Delete(gone), KeyModel::Duplicate) => {
+                // The place of every row of a key, so that nothing of it is left.
+                (Mutate::Delete(gone), KeyModel::Duplicate | KeyModel::Unique | KeyModel::Aggregate) => {
                     let view = self.store.view_current(id)?;
                     let segments = positions(&view, |key| gone.contains(&key));
-                    let seen = self.world.tablets[&id].rows.iter().filter(|(key, _)| gone.contains(key)).cloned();
+                    let seen = self.world.tablets[&id].loaded.iter().filter(|(key, _)| gone.contains(key)).cloned();
                     (Mutation::DeletePositions { base: view.version(), segments }, Change::DeleteRows(seen.collect()))
                 }
             };
@@ -190,7 +193,7 @@ impl Driver {
 
     async fn pin(&mut self, job: JobId, bits: u8) -> Result<()> {
         let pinned = self.to_pin(bits);
-        let targets: Vec<_> = pinned.iter().map(|(id, (version, _))| (*id, *version)).collect();
+        let targets: Vec<_> = pinned.iter().map(|(id, tablet)| (*id, tablet.version)).collect();
         self.store.pin(job, &targets).await?;
         if !pinned.is_empty() {
             self.world.pins.entry(job).or_default().extend(pinned);
@@ -198,8 +201,8 @@ impl Driver {
         Ok(())
     }
 
-    fn to_pin(&self, bits: u8) -> BTreeMap<TabletId, (Version, Rows)> {
-        let state = |id: TabletId| (id, (self.world.tablets[&id].version, self.world.tablets[&id].rows.clone()));
+    fn to_pin(&self, bits: u8) -> BTreeMap<TabletId, Tablet> {
+        let state = |id: TabletId| (id, self.world.tablets[&id].clone());
         self.world.chosen(bits).into_iter().map(state).collect()
     }
 
@@ -224,10 +227,11 @@ impl Driver {
         }
         self.store.stage_finish(RESTORE, &[new]).await?;
         self.store.stage_keep(RESTORE).await?;
-        let (version, rows) = self.world.pins[&job][&source].clone();
+        let pinned = self.world.pins[&job][&source].clone();
         let view = self.store.view_current(new)?;
         assert_eq!(view.lineage(), self.store.pinned(job, source)?.meta.lineage.as_deref(), "a restore keeps it");
-        self.world.tablets.insert(new, Tablet { model: view.schema().model(), version, rows });
+        assert_eq!(view.schema().model(), pinned.model);
+        self.world.tablets.insert(new, pinned);
         Ok(())
     }
 
@@ -255,8 +259,8 @@ impl Driver {
                 let (job, wanted) = (JobId(*job), self.to_pin(*bits));
                 let pins = self.store.pins(job);
                 let mut after = self.world.pins.get(&job).cloned().unwrap_or_default();
-                let versions = |pins: &BTreeMap<TabletId, (Version, Rows)>| {
-                    pins.iter().map(|(id, (version, _))| (*id, *version)).collect::<Vec<_>>()
+                let versions = |pins: &BTreeMap<TabletId, Tablet>| {
+                    pins.iter().map(|(id, tablet)| (*id, tablet.version)).collect::<Vec<_>>()
                 };
                 let before = versions(&after);
                 after.extend(wanted);
@@ -326,9 +330,9 @@ impl Driver {
     async fn fill_again(&mut self, job: JobId, source: TabletId, new: TabletId) {
         if self.store.stage_owners().is_empty() {
             // Finished and kept: only the model does not know yet.
-            let (version, rows) = self.world.pins[&job][&source].clone();
-            let model = self.store.schema(new).unwrap().model();
-            self.world.tablets.insert(new, Tablet { model, version, rows });
+            let pinned = self.world.pins[&job][&source].clone();
+            assert_eq!(self.store.schema(new).unwrap().model(), pinned.model);
+            self.world.tablets.insert(new, pinned);
         } else {
             self.fill(job, source, new).await.unwrap();
         }
@@ -338,10 +342,11 @@ impl Driver {
         assert_eq!(self.store.tablets(), self.world.tablets.keys().copied().collect::<Vec<_>>());
         for (id, tablet) in &self.world.tablets {
             let view = self.store.view_current(*id).unwrap();
-            assert_eq!((view.version(), read(&view)), (tablet.version, tablet.rows.clone()), "tablet {id}");
+            let rows = tablet.rows();
+            assert_eq!((view.version(), read(&view)), (tablet.version, rows.clone()), "tablet {id}");
             let lineage = view.lineage().expect("every tablet has one").to_owned();
-            let known = self.lineages.entry(lineage).or_insert_with(|| tablet.rows.clone());
-            assert_eq!(*known, tablet.rows, "tablet {id} has the lineage of other rows");
+            let known = self.lineages.entry(lineage).or_insert_with(|| rows.clone());
+            assert_eq!(*known, rows, "tablet {id} has the lineage of other rows");
         }
         for (view, rows) in &self.views {
             assert_eq!(&read(view), rows, "a view of tablet {} at {}", view.tablet(), view.version());
@@ -355,9 +360,10 @@ impl Driver {
 
     async fn check_pins(&self) {
         for (job, pins) in &self.world.pins {
-            for (id, (version, rows)) in pins {
+            for (id, tablet) in pins {
+                let rows = &tablet.rows();
                 let image = self.store.pinned(*job, *id).unwrap();
-                assert_eq!(image.version, *version);
+                assert_eq!(image.version, tablet.version);
                 assert_eq!(self.lineages.get(image.meta.lineage.as_ref().unwrap()), Some(rows), "pin of {id}");
                 assert_eq!(&image_rows(&image.meta, &image_files(&self.store, *job, *id).await), rows, "pin of {id}");
             }

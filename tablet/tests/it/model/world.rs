@@ -1,6 +1,6 @@
 //! The model: what a tablet store is, said as plainly as can be.
 
-use crate::support::Rows;
+use crate::support::{Rows, shown};
 use env::ids::{JobId, LoadId, TabletId, Version};
 use std::collections::BTreeMap;
 use tablet::KeyModel;
@@ -11,7 +11,7 @@ pub type Key = i64;
 pub enum Mutate {
     /// Rows with these keys; their values come from the load.
     Rows(Vec<Key>),
-    /// Rows with these keys go: by key in a Primary Key tablet, by position in the other kind.
+    /// Rows with these keys go: by key in a Primary Key tablet, by position in the other kinds.
     Delete(Vec<Key>),
 }
 
@@ -28,27 +28,35 @@ pub enum Change {
 pub struct Tablet {
     pub model: KeyModel,
     pub version: Version,
-    pub rows: Rows,
+    /// As they were loaded, in this order; what is seen of them is [`Tablet::rows`].
+    pub loaded: Rows,
 }
 
 impl Tablet {
+    pub fn new(model: KeyModel) -> Self {
+        Self { model, version: Version::FIRST, loaded: Rows::new() }
+    }
+
+    pub fn rows(&self) -> Rows {
+        shown(self.model, &self.loaded)
+    }
+
     pub fn apply(&mut self, changes: &[Change]) {
         for change in changes {
             match change {
                 Change::Put(new) => {
                     for row in new {
                         if self.model == KeyModel::Primary {
-                            self.rows.retain(|(key, _)| *key != row.0);
+                            self.loaded.retain(|(key, _)| *key != row.0);
                         }
-                        self.rows.push(row.clone());
+                        self.loaded.push(row.clone());
                     }
                 }
-                Change::DeleteKeys(keys) => self.rows.retain(|(key, _)| !keys.contains(key)),
+                Change::DeleteKeys(keys) => self.loaded.retain(|(key, _)| !keys.contains(key)),
                 // Each value occurs once, so a value names a row; one that another load has deleted is gone already.
-                Change::DeleteRows(gone) => self.rows.retain(|row| !gone.contains(row)),
+                Change::DeleteRows(gone) => self.loaded.retain(|row| !gone.contains(row)),
             }
         }
-        self.rows.sort();
         self.version = self.version.next();
     }
 }
@@ -57,7 +65,7 @@ impl Tablet {
 pub struct World {
     pub tablets: BTreeMap<TabletId, Tablet>,
     pub loads: BTreeMap<LoadId, BTreeMap<TabletId, Vec<Change>>>,
-    pub pins: BTreeMap<JobId, BTreeMap<TabletId, (Version, Rows)>>,
+    pub pins: BTreeMap<JobId, BTreeMap<TabletId, Tablet>>,
     pub next_load: u64,
     pub next_tablet: u64,
     pub next_value: u64,

@@ -11,7 +11,7 @@ fn rowset(rowset: u64, len_bytes: u64) -> Candidate {
 }
 
 fn planned(candidates: &[Candidate]) -> Option<(Vec<u64>, CompactionReason)> {
-    plan(TabletId(1), candidates, &options()).map(|compaction| (compaction.rowsets, compaction.reason))
+    plan(TabletId(1), candidates, Partners::All, &options()).map(|compaction| (compaction.rowsets, compaction.reason))
 }
 
 #[test]
@@ -45,7 +45,7 @@ fn blocked_rowsets_stay() {
     assert_eq!(planned(&candidates).unwrap().0, [1, 2, 4, 5]);
     candidates[0].blocked = true;
     assert_eq!(planned(&candidates), None);
-    assert_eq!(plan_all(TabletId(1), &candidates).unwrap().rowsets, [2, 4, 5]);
+    assert_eq!(plan_all(TabletId(1), &candidates, Partners::All).unwrap().rowsets, [2, 4, 5]);
 }
 
 #[test]
@@ -61,10 +61,10 @@ fn hidden_rows_are_given_back_even_from_one_large_rowset() {
 
 #[test]
 fn everything_is_merged_when_asked_unless_nothing_is_gained() {
-    assert_eq!(plan_all(TabletId(1), &[rowset(1, 10)]), None);
+    assert_eq!(plan_all(TabletId(1), &[rowset(1, 10)], Partners::All), None);
     let mut one = rowset(1, 10);
     one.hidden_rows = 1;
-    assert_eq!(plan_all(TabletId(1), &[one]).unwrap().rowsets, [1]);
+    assert_eq!(plan_all(TabletId(1), &[one], Partners::All).unwrap().rowsets, [1]);
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn repeated_merging_ends_with_few_rowsets_and_rewrites_each_row_seldom() {
         next += 1;
         rowsets.push(rowset(next, KIB));
         let unbounded = CompactionOptions { input_bytes_max: u64::MAX, ..options() };
-        while let Some(merge) = plan(TabletId(1), &rowsets, &unbounded) {
+        while let Some(merge) = plan(TabletId(1), &rowsets, Partners::All, &unbounded) {
             let bytes = rowsets.iter().filter(|r| merge.rowsets.contains(&r.rowset)).map(|r| r.len_bytes).sum();
             rowsets.retain(|r| !merge.rowsets.contains(&r.rowset));
             next += 1;
@@ -85,4 +85,74 @@ fn repeated_merging_ends_with_few_rowsets_and_rewrites_each_row_seldom() {
     }
     assert!(rowsets.len() <= 24, "{} rowsets", rowsets.len());
     assert!(written <= 4096 * KIB * 7, "each row was written {} times", written / (4096 * KIB));
+}
+
+fn neighbours(candidates: &[Candidate]) -> Option<Vec<u64>> {
+    plan(TabletId(1), candidates, Partners::Neighbours, &options()).map(|compaction| compaction.rowsets)
+}
+
+#[test]
+fn where_loads_overtake_nothing_only_neighbours_are_merged() {
+    let large = |id| rowset(id, 100 * KIB);
+    let small = |id| rowset(id, 10);
+    let apart = [small(1), large(2), small(3), large(4), small(5), large(6), small(7)];
+    assert_eq!(planned(&apart).unwrap().0, [1, 3, 5, 7]);
+    assert_eq!(neighbours(&apart), Some(vec![1, 2, 3, 4, 5, 6]), "what lies between goes with them");
+    let together = [large(9), small(8), small(2), small(3), small(4), large(1)];
+    assert_eq!(neighbours(&together), Some(vec![8, 2, 3, 4]));
+    let with_small_ones = [large(1), small(2), large(3), large(4), small(5), large(6)];
+    assert_eq!(neighbours(&with_small_ones), Some(vec![1, 2, 3, 4, 5, 6]));
+    assert_eq!(neighbours(&[large(1), small(2), small(3), small(4)]), None, "the large one would be rewritten for few");
+}
+
+#[test]
+fn a_blocked_rowset_parts_its_neighbours() {
+    let mut candidates: Vec<_> = (1..=9).map(|id| rowset(id, 10)).collect();
+    candidates[3].blocked = true;
+    assert_eq!(neighbours(&candidates), Some(vec![5, 6, 7, 8, 9]));
+    assert_eq!(plan_all(TabletId(1), &candidates, Partners::Neighbours).unwrap().rowsets, [5, 6, 7, 8, 9]);
+    candidates[6].blocked = true;
+    assert_eq!(neighbours(&candidates), None);
+    candidates[4].hidden_rows = 100;
+    candidates[8].hidden_rows = 100;
+    assert_eq!(neighbours(&candidates), Some(vec![5]), "one alone can always be rewritten");
+}
+
+#[test]
+fn a_rowset_too_large_to_be_merged_does_not_keep_others_from_it() {
+    let mut candidates: Vec<_> = (1..=6).map(|id| rowset(id, 200 * KIB)).collect();
+    candidates[0].len_bytes = 900 * KIB;
+    assert_eq!(neighbours(&candidates), Some(vec![2, 3, 4, 5, 6]));
+}
+
+#[test]
+fn merging_neighbours_ends_with_few_rowsets_too() {
+    let mut rowsets: Vec<Candidate> = Vec::new();
+    let (mut next, mut written) = (0, 0);
+    let unbounded = CompactionOptions { input_bytes_max: u64::MAX, ..options() };
+    for load in 0..4096_u64 {
+        next += 1;
+        rowsets.push(rowset(next, KIB << (load % 3)));
+        while let Some(merge) = plan(TabletId(1), &rowsets, Partners::Neighbours, &unbounded) {
+            let chosen = merge.rowsets.iter().copied().collect();
+            assert!(Partners::Neighbours.allow(rowsets.iter().map(|r| r.rowset), &chosen), "{merge}");
+            let bytes = rowsets.iter().filter(|r| chosen.contains(&r.rowset)).map(|r| r.len_bytes).sum();
+            let at = rowsets.iter().position(|r| chosen.contains(&r.rowset)).unwrap();
+            rowsets.retain(|r| !chosen.contains(&r.rowset));
+            next += 1;
+            written += bytes;
+            rowsets.insert(at, rowset(next, bytes));
+        }
+    }
+    let loaded: u64 = (0..4096_u64).map(|load| KIB << (load % 3)).sum();
+    assert!(rowsets.len() <= 48, "{} rowsets", rowsets.len());
+    assert!(written <= loaded * 9, "each row was written {} times", written / loaded);
+}
+
+#[test]
+fn neighbours_are_told_from_others() {
+    let allow =
+        |chosen: &[u64]| Partners::Neighbours.allow([3, 1, 4, 2].into_iter(), &chosen.iter().copied().collect());
+    assert!(allow(&[1]) && allow(&[3, 1]) && allow(&[4, 1]) && allow(&[1, 2, 3, 4]));
+    assert!(!allow(&[3, 4]) && !allow(&[1, 2]) && !allow(&[]) && !allow(&[9]));
 }
