@@ -8,6 +8,7 @@
 
 #![cfg_attr(madsim, expect(dead_code, reason = "what only queries and doors use"))]
 
+pub mod account;
 #[cfg(not(madsim))]
 pub mod cli;
 mod ddl;
@@ -22,6 +23,7 @@ mod jobs;
 mod load;
 #[cfg(not(madsim))]
 pub mod mysql;
+mod privilege;
 #[cfg(not(madsim))]
 mod query;
 pub mod result;
@@ -31,4 +33,6 @@ pub mod session;
 mod show;
 pub mod sql;
 pub mod stream_load;
+#[cfg(not(madsim))]
+pub mod tls;
 mod upkeep;

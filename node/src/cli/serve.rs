@@ -2,10 +2,12 @@
 
 use super::DataDir;
 use crate::engine::{Engine, EngineOptions};
+use crate::tls::Tls;
 use anyhow::{Context, Result};
 use clap::Args;
 use env::rt::CancellationToken;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Arguments of `tabularium serve`.
 #[derive(Debug, Args)]
@@ -18,6 +20,12 @@ pub(super) struct ServeArgs {
     /// Where to listen for HTTP: stream load, health, metrics.
     #[arg(long, default_value = "127.0.0.1:8030")]
     http_addr: SocketAddr,
+    /// The server's certificate, a PEM file: clients may then use TLS on both ports.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Stop for good at this named point of a job, to be killed there. For tests of crashes.
     #[arg(long, hide = true, env = "TABULARIUM_STOP_AT")]
     stop_at: Option<String>,
@@ -28,6 +36,10 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     if let Some(point) = &args.stop_at {
         env::pause::stop_at(point, |point| say(&format!("stopped at {point}")));
     }
+    let tls = match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::from_files(certificate, key)?),
+        (None, _) | (_, None) => None,
+    };
     let engine = Engine::open(EngineOptions::new(&args.data.data_dir))
         .await
         .with_context(|| format!("cannot open data directory {}", args.data.data_dir.display()))?;
@@ -42,7 +54,7 @@ pub(super) async fn run(args: ServeArgs) -> Result<()> {
     say(&format!("http on {}", http.local_addr()?));
     say("ready");
     let stop = CancellationToken::new();
-    let served = crate::server::serve(engine.clone(), mysql, http, stop.clone());
+    let served = crate::server::serve(engine.clone(), mysql, http, tls, stop.clone());
     tokio::pin!(served);
     let outcome = tokio::select! {
         outcome = &mut served => outcome,

@@ -17,6 +17,7 @@
 )]
 #![cfg(not(madsim))]
 
+mod accounts;
 mod crash;
 mod leftovers;
 #[path = "../../../repository/tests/it/s3.rs"]
