@@ -25,13 +25,15 @@ pub use names::Identity;
 pub(crate) use access::{Access, is_root};
 pub(crate) use authorize::{authorize, may_export_last};
 pub(crate) use execute::execute;
-pub(crate) use names::{check_role, check_user, is_loopback};
+#[cfg(not(madsim))]
+pub(crate) use names::is_loopback;
+pub(crate) use names::{check_role, check_user};
 pub(crate) use needs::own_catalog;
 pub(crate) use secrets::looks_like_native_digest;
 pub(crate) use show::{grants, roles, users};
+pub(crate) use store::access;
 #[cfg(not(madsim))]
-pub(crate) use store::login;
-pub(crate) use store::{access, root_has_password};
+pub(crate) use store::{login, root_has_password};
 
 /// The user that is always there.
 pub(crate) const ROOT: &str = "root";

@@ -8,8 +8,8 @@ use crate::ddl::QualifiedName;
 use crate::error::EngineError;
 use crate::privilege::{GrantScope, Object, Privilege};
 use crate::sql::{
-    Account, AlterJob, AlterTable, Backup, CreateTableLike, Explain, Grantee, Insert, ObjectKind, ObjectName,
-    ObjectSelection, Restore, Scope, SetItem, Show, Statement, UserName,
+    Account, AlterAction, AlterJob, AlterTable, Backup, CreateTableLike, Explain, Grantee, Insert, ObjectKind,
+    ObjectName, ObjectSelection, Restore, Scope, SetItem, Show, Statement, UserName,
 };
 use std::collections::BTreeSet;
 
@@ -64,7 +64,12 @@ pub(super) fn needs(statement: &Statement, session: Option<&str>) -> Result<Vec<
     Ok(match statement {
         Statement::CreateDatabase { .. } => vec![Demand::Has(Privilege::CreateDatabase, Object::Catalog)],
         Statement::DropDatabase { name, .. } => vec![on_database(Privilege::Drop, name)],
-        Statement::RenameDatabase { name, .. } => vec![on_database(Privilege::Alter, name)],
+        // Privileges are on names: who gives another name away must be allowed to take this one from everybody.
+        Statement::RenameDatabase { name, .. } => vec![
+            on_database(Privilege::Alter, name),
+            on_database(Privilege::Drop, name),
+            Demand::Has(Privilege::CreateDatabase, Object::Catalog),
+        ],
         Statement::Use { database } => vec![Demand::Sees(Object::Database(own_catalog(database).to_owned()))],
         Statement::CreateTable(create) => vec![in_database(Privilege::CreateTable, &create.name)?],
         Statement::CreateTableAs(create) => vec![in_database(Privilege::CreateTable, &create.name)?],
@@ -74,8 +79,15 @@ pub(super) fn needs(statement: &Statement, session: Option<&str>) -> Result<Vec<
         Statement::DropTable { name, .. } => on_table(Privilege::Drop, name)?,
         Statement::TruncateTable { name, .. } => on_table(Privilege::Delete, name)?,
         Statement::AlterTable(alter) => {
-            let AlterTable { table, .. } = alter.as_ref();
-            on_table(Privilege::Alter, table)?
+            let AlterTable { table: old, action } = alter.as_ref();
+            let mut needs = on_table(Privilege::Alter, old)?;
+            if let AlterAction::Rename { new_name } = action {
+                let new = ObjectName { database: old.database.clone(), name: new_name.clone() };
+                needs.push(Demand::Has(Privilege::Drop, table(old)?));
+                needs.push(in_database(Privilege::CreateTable, &new)?);
+                needs.push(Demand::Has(Privilege::Insert, table(&new)?));
+            }
+            needs
         }
         Statement::Insert(insert) => {
             let Insert { table, .. } = insert.as_ref();

@@ -65,7 +65,6 @@ async fn each_statement_needs_its_privileges() {
     let cases: Vec<(&str, Vec<(&str, &str)>)> = vec![
         ("SELECT * FROM shop.orders", select.to_vec()),
         ("EXPLAIN SELECT * FROM shop.orders", select.to_vec()),
-        ("TABLE shop.orders", select.to_vec()),
         ("SELECT (SELECT MAX(k) FROM shop.orders)", select.to_vec()),
         ("SELECT 1 WHERE EXISTS (SELECT 1 FROM shop.orders)", select.to_vec()),
         ("WITH items AS (SELECT k FROM shop.orders) SELECT * FROM items", select.to_vec()),
@@ -94,7 +93,10 @@ async fn each_statement_needs_its_privileges() {
         ("TRUNCATE TABLE shop.orders", vec![("DELETE", ORDERS)]),
         ("ALTER TABLE shop.orders COMMENT = 'x'", vec![("ALTER", ORDERS)]),
         ("CREATE DATABASE made", vec![("CREATE DATABASE", "CATALOG default_catalog")]),
-        ("ALTER DATABASE made RENAME moved", vec![("ALTER", "DATABASE made")]),
+        (
+            "ALTER DATABASE made RENAME moved",
+            vec![("ALTER", "DATABASE made"), ("DROP", "DATABASE made"), ("CREATE DATABASE", "CATALOG default_catalog")],
+        ),
         ("DROP DATABASE moved", vec![("DROP", "DATABASE moved")]),
         (
             "CREATE TABLE shop.made (k INT) DUPLICATE KEY (k) DISTRIBUTED BY RANDOM BUCKETS 1",
@@ -104,7 +106,16 @@ async fn each_statement_needs_its_privileges() {
             "CREATE TABLE shop.copy AS SELECT * FROM shop.items",
             vec![("CREATE TABLE", "DATABASE shop"), ("SELECT", ITEMS)],
         ),
-        ("DROP TABLE shop.made", vec![("DROP", "TABLE shop.made")]),
+        (
+            "ALTER TABLE shop.made RENAME named",
+            vec![
+                ("ALTER", "TABLE shop.made"),
+                ("DROP", "TABLE shop.made"),
+                ("CREATE TABLE", "DATABASE shop"),
+                ("INSERT", "TABLE shop.named"),
+            ],
+        ),
+        ("DROP TABLE shop.named", vec![("DROP", "TABLE shop.named")]),
         ("SET GLOBAL autocommit = 1", vec![("OPERATE", "SYSTEM")]),
         ("SHOW BACKENDS", vec![("OPERATE", "SYSTEM")]),
         ("SHOW USERS", vec![("GRANT", "SYSTEM")]),

@@ -116,7 +116,8 @@ async fn a_password_is_required_once_it_is_set_and_is_nowhere_seen() {
     let (code, log) = server.end();
     assert_eq!(code, Some(0));
     assert!(log.iter().any(|line| line.contains("the user root has no password") && line.contains("ALTER USER root")));
-    for secret in [FIRST, SECOND] {
+    let basic = STANDARD.encode(format!("ann:{SECOND}"));
+    for secret in [FIRST, SECOND, basic.as_str()] {
         assert!(!shown.contains(secret));
         assert_eq!(log.iter().filter(|line| line.contains(secret)).collect::<Vec<_>>(), Vec::<&String>::new());
         assert_eq!(files_with(dir.path(), secret), Vec::<String>::new());

@@ -156,7 +156,14 @@ impl Cursor<'_> {
         }
         let at_privilege = self.bare_word().is_some_and(|word| privilege::begins_one(word)) && !self.is_alone();
         if !at_privilege {
-            return Ok(Given::Roles(self.list(Self::role_name)?));
+            let roles = self.list(Self::role_name)?;
+            if self.is("ON") {
+                let what = roles.join(", ");
+                return Err(self
+                    .wrong(format!("{} is no privilege", shorten(&what)))
+                    .hint(format!("there are {}", privilege::all_words())));
+            }
+            return Ok(Given::Roles(roles));
         }
         let listed = self.list(Self::privilege)?;
         Ok(Given::Privileges(PrivilegeList::Listed(listed.into_iter().collect::<BTreeSet<_>>())))
@@ -286,6 +293,9 @@ impl Cursor<'_> {
 
     fn role_name(&mut self) -> Parsed<String> {
         let at = self.here();
+        if !self.is_string() && !self.is_name_at(0) {
+            return Err(self.expected("a role name"));
+        }
         let name = if self.is_string() { self.string("a role")? } else { self.name(NameKind::User)? };
         check_role(&name).map_err(|rule| {
             SqlError::syntax(format!("wrong role name '{}'", shorten(&name)), at.line, at.column).hint(rule)
@@ -338,7 +348,9 @@ impl Cursor<'_> {
         if self.eat(&["BY"]) {
             return Ok(Identified::By { plugin: None, password: self.secret("a password")? });
         }
-        self.want(&["WITH"])?;
+        if !self.eat(&["WITH"]) {
+            return Err(self.expected("BY or WITH"));
+        }
         let plugin = if self.is_string() { self.string("a plugin")? } else { self.name(NameKind::User)? };
         if self.eat(&["AS"]) {
             return Ok(Identified::As { plugin, digest: self.secret("a digest")? });
