@@ -98,14 +98,17 @@ pub(super) fn needs(statement: &Statement, session: Option<&str>) -> Result<Vec<
         Statement::Explain(Explain { statement, .. }) => needs(statement, session)?,
         Statement::Describe { table: name, .. } => vec![Demand::Sees(table(name)?)],
         Statement::Show(show) => of_show(show, session)?,
-        Statement::CreateRepository(_) | Statement::DropRepository { .. } | Statement::Upkeep(_) => vec![repository()],
+        Statement::CreateRepository(_)
+        | Statement::DropRepository { .. }
+        | Statement::Upkeep(_)
+        | Statement::CancelRestore { .. }
+        | Statement::AlterJob(AlterJob { restore: true, .. }) => vec![repository()],
         Statement::Backup(backup) => of_backup(backup, session)?,
         Statement::Restore(restore) => of_restore(restore),
         Statement::CancelBackup { database, .. } | Statement::AlterJob(AlterJob { restore: false, database, .. }) => {
             let database = database_of(database.as_deref(), session)?;
             vec![repository(), Demand::RunningBackup { database }]
         }
-        Statement::CancelRestore { .. } | Statement::AlterJob(AlterJob { restore: true, .. }) => vec![repository()],
         Statement::Set(items) => {
             let for_all = |item: &SetItem| {
                 matches!(

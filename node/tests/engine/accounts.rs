@@ -23,7 +23,7 @@ async fn stocked(world: &World) -> Client {
 async fn snapshot(world: &World, root: &mut Client) -> String {
     root.run("BACKUP SNAPSHOT shop.s TO r").await;
     let job = world.engine.last_job("shop", "backup").await.unwrap().unwrap();
-    let limit = env::rt::Duration::from_secs(60);
+    let limit = env::rt::Duration::from_mins(1);
     assert_eq!(world.engine.jobs().wait_cleaned(job, limit).await.unwrap().state_name(), "FINISHED");
     root.rows("SHOW SNAPSHOT ON r").await[0][1].clone().unwrap()
 }
@@ -218,7 +218,7 @@ async fn backups_and_restores_need_more_than_a_repository() {
     assert_eq!(user.rows("SHOW BACKUP FROM shop").await.len(), 1);
     user.run(&format!("RESTORE SNAPSHOT shop.s FROM r {properties}")).await;
     let job = world.engine.last_job("shop", "restore").await.unwrap().unwrap();
-    let done = world.engine.jobs().wait_cleaned(job, env::rt::Duration::from_secs(60)).await.unwrap();
+    let done = world.engine.jobs().wait_cleaned(job, env::rt::Duration::from_mins(1)).await.unwrap();
     assert_eq!(done.state_name(), "FINISHED");
     assert_eq!(done.user, "u");
     root.run("REVOKE EXPORT ON TABLE shop.items FROM u").await;
@@ -445,7 +445,7 @@ async fn accounts_outlast_a_restart_and_are_in_no_snapshot() {
     let by = root.rows("SHOW SNAPSHOT ON r").await[0][1].clone().unwrap();
     root.run(&format!("RESTORE SNAPSHOT shop.s FROM r ON (orders) PROPERTIES ('backup_timestamp' = '{by}')")).await;
     let job = world.engine.last_job("shop", "restore").await.unwrap().unwrap();
-    world.engine.jobs().wait_cleaned(job, env::rt::Duration::from_secs(60)).await.unwrap();
+    world.engine.jobs().wait_cleaned(job, env::rt::Duration::from_mins(1)).await.unwrap();
     assert_eq!(user.one("SELECT COUNT(*) FROM shop.orders").await, "2");
     world.end().await;
 }
@@ -467,7 +467,7 @@ async fn a_stream_load_needs_insert() {
         partitions: None,
         max_filter_ratio: 0.0,
         strict_mode: true,
-        timeout: env::rt::Duration::from_secs(60),
+        timeout: env::rt::Duration::from_mins(1),
     };
     let send = async |load| {
         let body = futures::stream::iter([Ok(bytes::Bytes::from_static(b"7,70\n"))]).boxed();

@@ -46,7 +46,7 @@ fn the_stored_hash_is_the_one_that_mysql_stores() {
     assert_eq!(StoredPassword::native_digest("password"), digits);
     let record = SecretRecord::Native(digits.to_owned());
     assert!(StoredPassword::from_record(&record).unwrap().is("password"));
-    for bad in ["", "2", "24", "zz70c0c06dee42fd1618bb99005adca2ec9d1e19", &digits[1..]] {
+    for bad in ["", "2", "24", "zz70c0c06dee42fd1618bb99005adca2ec9d1e19", "470c0c06dee42fd1618bb99005adca2ec9d1e19"] {
         assert_eq!(StoredPassword::from_record(&SecretRecord::Native(bad.to_owned())), None, "{bad}");
     }
 }

@@ -154,7 +154,7 @@ impl Cursor<'_> {
             self.eat(&["PRIVILEGES"]);
             return Ok(Given::Privileges(PrivilegeList::All));
         }
-        let at_privilege = self.bare_word().is_some_and(|word| privilege::begins_one(word)) && !self.is_alone();
+        let at_privilege = self.bare_word().is_some_and(privilege::begins_one) && !self.is_alone();
         if !at_privilege {
             let roles = self.list(Self::role_name)?;
             if self.is("ON") {
@@ -213,7 +213,7 @@ impl Cursor<'_> {
         if self.eat(&["DATABASE"]) {
             return Ok(GrantOn::Databases(self.list(|cursor| cursor.name(NameKind::Database))?));
         }
-        let foreign = if self.is("ALL") { 1 } else { 0 };
+        let foreign = usize::from(self.is("ALL"));
         if let Some(word) =
             FOREIGN_OBJECTS.iter().find(|word| self.is_at(foreign, word) && self.is_name_at(foreign + 1))
         {
