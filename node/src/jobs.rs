@@ -28,8 +28,13 @@ pub(crate) async fn execute(engine: &Engine, context: &Context, statement: &Stat
     match statement {
         Statement::CreateRepository(create) => create_repository(engine, create).await?,
         Statement::DropRepository { name } => drop_repository(engine, name).await?,
-        Statement::Backup(request) => backup(engine, context, request).await?,
-        Statement::Restore(request) => restore(engine, context, request).await?,
+        Statement::Backup(backup) => {
+            let request = backup_request(engine, context, backup).await?;
+            engine.jobs().submit_backup(request).await?;
+        }
+        Statement::Restore(restore) => {
+            engine.jobs().submit_restore(restore_request(context, restore)?).await?;
+        }
         Statement::CancelBackup { database, external_catalog } => {
             cancel(engine, context, database.as_deref(), *external_catalog, JobKind::Backup).await?;
         }
@@ -140,8 +145,37 @@ fn kind_word(kind: ObjectKind) -> &'static str {
     }
 }
 
-/// The objects of an ON clause.
-fn objects(statement: &str, selected: Option<&[ObjectSelection]>) -> Result<Objects, EngineError> {
+/// A table that a statement names.
+fn spec(statement: &str, named: &NamedObject) -> Result<ObjectSpec, EngineError> {
+    let NamedObject { kind, name, partitions, alias } = named;
+    if *kind != ObjectKind::Table {
+        return Err(EngineError::unsupported(format!(
+            "'{name}': {statement} of {} is not supported yet",
+            kind_word(*kind)
+        )));
+    }
+    let partitions = match partitions {
+        None => None,
+        Some(PartitionSelection { temporary: true, names }) => {
+            return Err(EngineError::unsupported(format!(
+                "temporary partitions ({}) of table '{name}': {statement} does not support them",
+                names.join(", ")
+            )));
+        }
+        Some(PartitionSelection { temporary: false, names }) => Some(names.clone()),
+    };
+    Ok(ObjectSpec { table: name.clone(), partitions, alias: alias.clone() })
+}
+
+/// The objects of an ON or an EXCLUDE clause.
+fn objects(
+    statement: &str,
+    selected: Option<&[ObjectSelection]>,
+    excluded: Option<&[NamedObject]>,
+) -> Result<Objects, EngineError> {
+    if let Some(excluded) = excluded {
+        return Ok(Objects::Except(excluded.iter().map(|named| spec(statement, named)).collect::<Result<_, _>>()?));
+    }
     let Some(selected) = selected else { return Ok(Objects::All) };
     let mut all = false;
     let mut specs = Vec::new();
@@ -154,25 +188,7 @@ fn objects(statement: &str, selected: Option<&[ObjectSelection]>) -> Result<Obje
                     kind_word(*kind)
                 )));
             }
-            ObjectSelection::Named(NamedObject { kind: ObjectKind::Table, name, partitions, alias }) => {
-                let partitions = match partitions {
-                    None => None,
-                    Some(PartitionSelection { temporary: true, names }) => {
-                        return Err(EngineError::unsupported(format!(
-                            "temporary partitions ({}) of table '{name}': {statement} does not support them",
-                            names.join(", ")
-                        )));
-                    }
-                    Some(PartitionSelection { temporary: false, names }) => Some(names.clone()),
-                };
-                specs.push(ObjectSpec { table: name.clone(), partitions, alias: alias.clone() });
-            }
-            ObjectSelection::Named(NamedObject { kind, name, .. }) => {
-                return Err(EngineError::unsupported(format!(
-                    "'{name}': {statement} of {} is not supported yet",
-                    kind_word(*kind)
-                )));
-            }
+            ObjectSelection::Named(named) => specs.push(spec(statement, named)?),
         }
     }
     Ok(if all { Objects::AllWith(specs) } else { Objects::Listed(specs) })
@@ -192,46 +208,54 @@ fn no_catalogs(statement: &str) -> EngineError {
     EngineError::unsupported(format!("{statement} of external catalogs is not supported; there are none"))
 }
 
-async fn backup(engine: &Engine, context: &Context, backup: &Backup) -> Result<(), EngineError> {
+/// A BACKUP as the jobs take it.
+///
+/// # Errors
+/// What can be seen to be wrong in the statement; 1049.
+pub(crate) async fn backup_request(
+    engine: &Engine,
+    context: &Context,
+    backup: &Backup,
+) -> Result<BackupRequest, EngineError> {
     if backup.catalogs.is_some() {
         return Err(no_catalogs("BACKUP"));
     }
     let name = backup.database.as_deref().or(context.database.as_deref()).ok_or_else(EngineError::no_database)?;
     let database = engine.ddl().database(name).await?;
-    let objects = objects("BACKUP", backup.objects.as_deref())?;
+    let objects = objects("BACKUP", backup.objects.as_deref(), backup.excluded.as_deref())?;
     if let Some(spec) = snapshot::request::named(&objects).iter().find(|spec| spec.alias.is_some()) {
         return Err(EngineError::invalid(format!(
             "table '{}': an alias cannot be set in BACKUP; RESTORE takes AS",
             spec.table
         )));
     }
-    let request = BackupRequest {
+    Ok(BackupRequest {
         database: database.id,
         label: backup.label.clone(),
         repository: backup.repository.clone(),
         objects,
         properties: backup.properties.clone(),
         user: context.user.clone(),
-    };
-    engine.jobs().submit_backup(request).await?;
-    Ok(())
+    })
 }
 
-async fn restore(engine: &Engine, context: &Context, restore: &Restore) -> Result<(), EngineError> {
+/// A RESTORE as the jobs take it.
+///
+/// # Errors
+/// What can be seen to be wrong in the statement.
+pub(crate) fn restore_request(context: &Context, restore: &Restore) -> Result<RestoreRequest, EngineError> {
     if restore.catalogs.is_some() {
         return Err(no_catalogs("RESTORE"));
     }
-    let request = RestoreRequest {
+    Ok(RestoreRequest {
         target_database: restore.target_database.clone(),
         snapshot_database: restore.snapshot_database.clone(),
         label: restore.label.clone(),
         repository: restore.repository.clone(),
-        objects: objects("RESTORE", restore.objects.as_deref())?,
+        objects: objects("RESTORE", restore.objects.as_deref(), restore.excluded.as_deref())?,
         properties: restore.properties.clone(),
         user: context.user.clone(),
-    };
-    engine.jobs().submit_restore(request).await?;
-    Ok(())
+    })
 }
 
 async fn cancel(

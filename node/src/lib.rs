@@ -23,6 +23,7 @@ mod jobs;
 mod load;
 #[cfg(not(madsim))]
 pub mod mysql;
+mod preview;
 mod privilege;
 #[cfg(not(madsim))]
 mod query;

@@ -30,14 +30,14 @@ impl Tls {
         let unusable = |what: &str, path: &Path| format!("cannot use {} as {what}", path.display());
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_file_iter(certificate)
             .and_then(Iterator::collect)
-            .with_context(|| unusable("--tls-cert", certificate))?;
+            .with_context(|| unusable("tls_cert", certificate))?;
         if chain.is_empty() {
             bail!(
                 "{}: there is no certificate in it; PEM begins with -----BEGIN CERTIFICATE-----",
-                unusable("--tls-cert", certificate)
+                unusable("tls_cert", certificate)
             );
         }
-        let private = PrivateKeyDer::from_pem_file(key).with_context(|| unusable("--tls-key", key))?;
+        let private = PrivateKeyDer::from_pem_file(key).with_context(|| unusable("tls_key", key))?;
         let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .context("cannot set TLS up")?

@@ -108,4 +108,4 @@ pub use session::Session;
 pub use store::{Keyring, Properties, connect};
 pub use sweep::{SweepPlan, Swept};
 pub use usage::{SnapshotUsage, Usage};
-pub use writer::{FileIn, PartitionPages, TabletEntryIn, TabletWriter};
+pub use writer::{FileIn, PartitionPages, SendPreview, TabletEntryIn, TabletWriter};

@@ -8,12 +8,14 @@ use crate::log::{Fate, Head, Log, Refused};
 use crate::manifest::SnapshotSummary;
 use crate::names::{COMMITS, Generation, IDENTITY, Purpose, SessionId, commit_generation, commit_name};
 use crate::objects::{Objects, Put, missing};
+use crate::options::StreamOptions;
 use crate::page::{self, FORMAT};
 use crate::probe::{Profile, Promised};
 use crate::reader::SnapshotReader;
 use crate::record::{Action, Identity, OpenSession, Record, SINGLE_WRITER, SessionInfo};
 use crate::retention::{self, Policy};
 use crate::session::Session;
+use crate::writer::SendPreview;
 use env::rt::time::{Instant, sleep};
 use env::rt::{CancellationToken, Duration};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -265,6 +267,16 @@ impl Repository {
     /// `Corrupt` for a damaged log; what the store says.
     pub async fn new_session_id(&self) -> Result<SessionId> {
         Ok(SessionId::fresh(self.log.head().await?.generation()))
+    }
+
+    /// Tells what a backup would send now, until `stop`. Nothing is written.
+    ///
+    /// # Errors
+    /// `Corrupt` for a damaged log; what the store says.
+    pub async fn send_preview(&self, options: StreamOptions, stop: &CancellationToken) -> Result<SendPreview> {
+        let generation = self.log.head().await?.generation();
+        let session = Session::new(self.clone(), SessionId::fresh(generation), generation, false);
+        Ok(SendPreview::new(session, options, stop.clone()))
     }
 
     /// Opens a session, or resumes it when it is open: after a crash, or on another node.

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::plan::{self, Draft, LocalTable, SnapshotTable, TableAtCut};
-use catalog::records::job::Objects;
+use catalog::records::job::{Clean, Objects};
 use catalog::records::{PartitionRecord, TableRecord, TabletRecord};
 use catalog::{At, Catalog, Record, keys};
 use env::canary::{self, Canary};
@@ -71,6 +71,7 @@ pub(crate) struct RestoreWish<'a> {
     pub(crate) database: Option<DatabaseId>,
     pub(crate) replication_num: u32,
     pub(crate) nodes: usize,
+    pub(crate) clean: Clean,
 }
 
 /// What a RESTORE would do, with every conflict told at once.
@@ -91,7 +92,8 @@ pub(crate) async fn draft(catalog: &Catalog, reader: &SnapshotReader, wish: Rest
     };
     let local: BTreeMap<String, LocalTable> =
         local.into_iter().map(|table| (table.name.clone(), LocalTable { record: table.record })).collect();
-    Ok(plan::restore(wish.label, wish.objects, &tables, &local, wish.replication_num, wish.nodes)?)
+    let RestoreWish { label, objects, replication_num, nodes, clean, .. } = wish;
+    Ok(plan::restore(label, objects, &tables, &local, replication_num, nodes, clean)?)
 }
 
 /// A table's page in the catalog's words. See [`describe`].

@@ -52,8 +52,8 @@ pub use catalog::records::job::{JobKind, JobLimits, JobRecord, ObjectSpec, Objec
 pub use error::{Error, ErrorKind, Result};
 pub use export::{ExportEvent, ExportOptions, ExportRequest, ExportTarget, Exported, ExportedTable, export};
 pub use jobs::{
-    DropRequest, Jobs, RepositoryNow, RepositoryOverview, SessionOverview, SessionStanding, SnapshotFacts,
-    SnapshotOverview, VerifyRequest,
+    Amount, DropRequest, Jobs, PreviewAction, PreviewLine, RepositoryNow, RepositoryOverview, SessionOverview,
+    SessionStanding, SnapshotFacts, SnapshotOverview, VerifyRequest,
 };
 pub use maintenance::Judged;
 pub use options::{Options, Pause};

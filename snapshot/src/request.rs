@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result};
 use catalog::records::RetentionRecord;
-use catalog::records::job::{JobLimits, ObjectSpec, Objects};
+use catalog::records::job::{Clean, JobLimits, ObjectSpec, Objects};
 use env::ids::DatabaseId;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -46,8 +46,8 @@ pub struct RestoreRequest {
     pub repository: String,
     /// Which tables and partitions of the snapshot, and under which names.
     pub objects: Objects,
-    /// `backup_timestamp` (required), `timeout`, `replication_num`, `allow_load`, `meta_version`,
-    /// `starrocks_meta_version`, and the [limits](LimitsChange).
+    /// `backup_timestamp` (required), `timeout`, `replication_num`, `allow_load`, `clean_partitions`, `clean_tables`,
+    /// `meta_version`, `starrocks_meta_version`, and the [limits](LimitsChange).
     pub properties: BTreeMap<String, String>,
     /// Who asks.
     pub user: String,
@@ -77,6 +77,8 @@ pub struct RestoreProperties {
     pub replication_num: Option<u32>,
     /// Kept and shown, without effect.
     pub allow_load: bool,
+    /// What goes because the snapshot does not have it.
+    pub clean: Clean,
 }
 
 /// Bytes per second, both directions together: a number, or one with a unit such as `100MB`. 0 is no limit.
@@ -165,6 +167,18 @@ impl<'a> Reader<'a> {
             Err(_not_a_number) => {
                 self.problems.push(format!("property \"{key}\" must be a whole number, not \"{text}\""));
                 None
+            }
+        }
+    }
+
+    /// `true` or `false` in any case; false when it is not there.
+    fn truth(&mut self, key: &str) -> bool {
+        match self.get(key).map(str::to_ascii_lowercase).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(other) => {
+                self.problems.push(format!("property \"{key}\" must be \"true\" or \"false\", not \"{other}\""));
+                false
             }
         }
     }
@@ -283,6 +297,8 @@ pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: 
         "timeout",
         "replication_num",
         "allow_load",
+        "clean_partitions",
+        "clean_tables",
         "meta_version",
         "starrocks_meta_version",
         MAX_BYTES,
@@ -301,27 +317,26 @@ pub fn restore_properties(properties: &BTreeMap<String, String>, timeout_s_min: 
     for key in ["meta_version", "starrocks_meta_version"] {
         reader.integer(key, 0, u64::from(u32::MAX), "");
     }
-    let allow_load = match reader.get("allow_load").map(str::to_ascii_lowercase).as_deref() {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(other) => {
-            reader.problems.push(format!("property \"allow_load\" must be \"true\" or \"false\", not \"{other}\""));
-            false
-        }
-    };
+    let allow_load = reader.truth("allow_load");
+    let clean = Clean { partitions: reader.truth("clean_partitions"), tables: reader.truth("clean_tables") };
     let limits = reader.limits().apply(JobLimits::default());
-    reader.finish(RestoreProperties { timestamp, timeout_s, limits, replication_num, allow_load })
+    reader.finish(RestoreProperties { timestamp, timeout_s, limits, replication_num, allow_load, clean })
 }
 
 /// The objects named in a statement, empty for [`Objects::All`].
 pub fn named(objects: &Objects) -> &[ObjectSpec] {
     match objects {
         Objects::All => &[],
-        Objects::Listed(specs) | Objects::AllWith(specs) => specs,
+        Objects::Listed(specs) | Objects::AllWith(specs) | Objects::Except(specs) => specs,
     }
+}
+
+/// Whether what is named is what is left out.
+pub fn excludes_named(objects: &Objects) -> bool {
+    matches!(objects, Objects::Except(_))
 }
 
 /// Whether tables that are not named are meant too.
 pub fn includes_unnamed(objects: &Objects) -> bool {
-    matches!(objects, Objects::All | Objects::AllWith(_))
+    matches!(objects, Objects::All | Objects::AllWith(_) | Objects::Except(_))
 }

@@ -50,6 +50,7 @@ impl Service {
         let shared = Arc::new(Shared {
             catalog,
             repositories,
+            source: Arc::clone(&source),
             node,
             cluster,
             options,

@@ -110,6 +110,15 @@ pub trait SnapshotSource: Debug + Send + Sync + 'static {
     /// `NotFound` when the job has no such pin.
     fn image(&self, owner: JobId, tablet: TabletId) -> Result<SourceImage>;
 
+    /// The image of a tablet at a version, without a pin; none when this engine does not have it or cannot tell. Only for
+    /// looking: nothing is read by it.
+    ///
+    /// # Errors
+    /// What the engine says.
+    fn peek(&self, _tablet: TabletId, _version: Version) -> Result<Option<SourceImage>> {
+        Ok(None)
+    }
+
     /// The bytes of one file of a pinned image, best as a memory map: they are read once, from front to back.
     ///
     /// # Errors

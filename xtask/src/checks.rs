@@ -23,6 +23,11 @@ pub(crate) fn unit() -> Result<()> {
     must(&mut cargo(["test", "--workspace"]))
 }
 
+/// The statement scripts alone; `unit` has them too.
+pub(crate) fn sql() -> Result<()> {
+    must(&mut cargo(["test", "--workspace", "--test", "scripts"]))
+}
+
 fn dependencies() -> Result<()> {
     eprintln!("\n$ the dependency graph below node");
     for package in BELOW_NODE {

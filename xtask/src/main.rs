@@ -15,6 +15,7 @@ const USAGE: &str = "usage: cargo xtask COMMAND
   demo [ARGS]      back up, destroy and restore a real database, and prove it (ARGS go to `tabularium demo`)
   test             lint, test unit, sim, test clients and test servers: what has to pass before a change lands
   test unit        the tests of every crate, documentation examples among them
+  test sql         statements with what they answer (node/tests/scripts), against the embedded engine and over the wire
   test clients     stock clients (mariadb, PyMySQL, Connector/Python, SQLAlchemy) against a server, DuckDB and pyarrow on
                    an export; those absent are skipped, with a word
   test servers     repositories on the object stores of others, started on loopback and ended again, and ten processes
@@ -49,6 +50,7 @@ fn dispatch(words: &[&str]) -> Result<()> {
             servers::test(false)
         }
         ["test", "unit"] => checks::unit(),
+        ["test", "sql"] => checks::sql(),
         ["test", "clients"] => clients::test(),
         ["test", "servers"] => servers::test(false),
         ["test", "servers", "--long"] => servers::test(true),

@@ -34,6 +34,8 @@ pub enum Objects {
     Listed(Vec<ObjectSpec>),
     /// Every table, and these with the partitions or the alias given.
     AllWith(Vec<ObjectSpec>),
+    /// Every table but these; one that is listed with partitions loses just those.
+    Except(Vec<ObjectSpec>),
 }
 
 /// Which of the two a job is.
@@ -396,6 +398,20 @@ pub struct RestoreSpec {
     /// Whether the target database comes into being with the switch.
     #[serde(default)]
     pub creates_database: bool,
+    /// What goes to the recycle bin because the snapshot does not have it.
+    #[serde(default)]
+    pub clean: Clean,
+}
+
+/// What a RESTORE takes out of the target because the snapshot does not have it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Clean {
+    /// Partitions of the tables that it writes.
+    #[serde(default)]
+    pub partitions: bool,
+    /// Tables of the database.
+    #[serde(default)]
+    pub tables: bool,
 }
 
 /// The kind of a job with its state.

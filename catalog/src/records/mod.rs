@@ -26,7 +26,7 @@ pub use load::{LoadRecord, LoadState};
 pub use name::NameRecord;
 pub use node::NodeRecord;
 pub use partition::{PartitionRecord, PartitionState};
-pub use recycle::{RecycleRecord, Recycled};
+pub use recycle::{Brought, BroughtPartition, RecycleRecord, Recycled};
 pub use repository::{RepositoryRecord, RetentionRecord};
 pub use setting::SettingRecord;
 pub use table::{

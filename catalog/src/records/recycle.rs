@@ -3,7 +3,7 @@
 use crate::keys;
 use crate::record::Record;
 use crate::records::{DatabaseRecord, PartitionEntry, TableRecord};
-use env::ids::{DatabaseId, JobId, TableId};
+use env::ids::{DatabaseId, JobId, PartitionId, TableId, Version};
 use serde::{Deserialize, Serialize};
 
 /// Something in the recycle bin.
@@ -37,18 +37,53 @@ pub enum Recycled {
         /// As the table listed it.
         entry: PartitionEntry,
     },
-    /// What a RESTORE replaced.
+    /// What a RESTORE replaced in a table, if anything, and what it brought.
     Overwritten {
         /// The job.
         job: JobId,
-        /// As it was; of its partitions, those that are no longer listed belong to the bin.
+        /// As it was, with the partitions that the table lists no more; they belong to the bin.
         table: Box<TableRecord>,
+        /// What undoing the RESTORE takes away.
+        brought: Brought,
+    },
+    /// A table that a RESTORE made. Nothing of it is in the bin; it is how undoing the RESTORE knows the table.
+    Made {
+        /// The job.
+        job: JobId,
+        /// The table.
+        table: TableId,
+        /// Its name when it was made.
+        name: String,
+        /// Whether the database was made with it.
+        with_database: bool,
+        /// What undoing the RESTORE takes away.
+        brought: Brought,
     },
     /// A dropped database; its tables are in the bin one by one.
     Database {
         /// As it was.
         record: DatabaseRecord,
     },
+}
+
+/// What a RESTORE brought into one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Brought {
+    /// How many tables the job wrote in all: so many records of it are in the bin until the first of them is removed.
+    pub tables: u64,
+    /// The table's new partitions.
+    pub partitions: Vec<BroughtPartition>,
+}
+
+/// One partition that a RESTORE brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BroughtPartition {
+    /// Its id.
+    pub id: PartitionId,
+    /// The version that came with it; a later one means that rows were loaded since.
+    pub version: Version,
+    /// The partition whose place it took.
+    pub replaces: Option<PartitionId>,
 }
 
 impl Record for RecycleRecord {

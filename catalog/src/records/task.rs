@@ -157,6 +157,12 @@ pub struct TablePlan {
     pub source: u64,
     /// The partitions, in the order of the record's.
     pub partitions: Vec<PartitionPlan>,
+    /// RESTORE: partitions of the table here that go because the snapshot does not have them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cleaned: Vec<PartitionId>,
+    /// RESTORE: the whole table goes because the snapshot does not have it; the record is that of the table here.
+    #[serde(default)]
+    pub drops: bool,
 }
 
 /// The content of a task.

@@ -37,7 +37,7 @@ pub(crate) async fn authorize(
             }
             Demand::OnTables { privilege, database, tables } => {
                 for name in there(engine, &database).await? {
-                    if tables.as_ref().is_none_or(|tables| tables.contains(&name)) {
+                    if tables.contains(&name) {
                         access.require(privilege, &Object::Table(database.clone(), name))?;
                     }
                 }
@@ -66,6 +66,13 @@ async fn backed_up(engine: &Engine, database: &str) -> Result<BTreeSet<String>, 
     Ok(match &view.job.objects {
         Objects::Listed(specs) => specs.iter().map(|spec| spec.table.clone()).collect(),
         Objects::All | Objects::AllWith(_) => there(engine, database).await?,
+        Objects::Except(specs) => {
+            let mut names = there(engine, database).await?;
+            for spec in specs.iter().filter(|spec| spec.partitions.is_none()) {
+                names.remove(&spec.table);
+            }
+            names
+        }
     })
 }
 

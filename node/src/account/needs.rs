@@ -8,8 +8,8 @@ use crate::ddl::QualifiedName;
 use crate::error::EngineError;
 use crate::privilege::{GrantScope, Object, Privilege};
 use crate::sql::{
-    Account, AlterAction, AlterJob, AlterTable, Backup, CreateTableLike, Explain, Grantee, Insert, ObjectKind,
-    ObjectName, ObjectSelection, Restore, Scope, SetItem, Show, Statement, UserName,
+    Account, AlterAction, AlterJob, AlterTable, Backup, CreateTableLike, Explain, Grantee, Insert, NamedObject,
+    ObjectKind, ObjectName, ObjectSelection, Recover, Restore, Scope, SetItem, Show, Statement, UserName,
 };
 use std::collections::BTreeSet;
 
@@ -20,14 +20,14 @@ pub(super) enum Demand {
     Has(Privilege, Object),
     /// Some privilege on an object or in it.
     Sees(Object),
-    /// A privilege on tables of a database: on all that it has, or on those of a list that are there.
+    /// A privilege on tables of a database, as far as they are there.
     OnTables {
         /// Which privilege.
         privilege: Privilege,
         /// The database's name.
         database: String,
-        /// `None` means all.
-        tables: Option<BTreeSet<String>>,
+        /// Which tables.
+        tables: Tables,
     },
     /// CREATE DATABASE, unless the database is there.
     Database(String),
@@ -38,6 +38,28 @@ pub(super) enum Demand {
     },
     /// The right to give others privileges on a scope, or to take them away.
     Grants(BTreeSet<Privilege>, GrantScope),
+}
+
+/// Which tables of a database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Tables {
+    /// All that it has.
+    All,
+    /// All but these.
+    AllBut(BTreeSet<String>),
+    /// Just these.
+    Listed(BTreeSet<String>),
+}
+
+impl Tables {
+    /// Whether a table is among them.
+    pub(super) fn contains(&self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::AllBut(left_out) => !left_out.contains(name),
+            Self::Listed(listed) => listed.contains(name),
+        }
+    }
 }
 
 fn system(privilege: Privilege) -> Demand {
@@ -96,6 +118,19 @@ pub(super) fn needs(statement: &Statement, session: Option<&str>) -> Result<Vec<
         Statement::Update(update) => on_table(Privilege::Update, &update.table)?,
         Statement::Delete(delete) => on_table(Privilege::Delete, &delete.table)?,
         Statement::Explain(Explain { statement, .. }) => needs(statement, session)?,
+        Statement::ExplainJob(statement) => needs(statement, session)?,
+        Statement::Recover(recover) => of_recover(recover, session)?,
+        Statement::UndoRestore { database } => {
+            let database = database_of(database.as_deref(), session)?;
+            let on_all = |privilege| Demand::OnTables { privilege, database: database.clone(), tables: Tables::All };
+            vec![
+                repository(),
+                on_database(Privilege::CreateTable, &database),
+                on_database(Privilege::Drop, &database),
+                on_all(Privilege::Insert),
+                on_all(Privilege::Drop),
+            ]
+        }
         Statement::Describe { table: name, .. } => vec![Demand::Sees(table(name)?)],
         Statement::Show(show) => of_show(show, session)?,
         Statement::CreateRepository(_)
@@ -149,7 +184,7 @@ fn of_show(show: &Show, session: Option<&str>) -> Result<Vec<Demand>, EngineErro
         Show::Load { database, .. } => {
             let database = database_of(database.as_deref(), session)?;
             let object = Object::Database(database.clone());
-            vec![Demand::Sees(object), Demand::OnTables { privilege: Privilege::Insert, database, tables: None }]
+            vec![Demand::Sees(object), Demand::OnTables { privilege: Privilege::Insert, database, tables: Tables::All }]
         }
         Show::CreateDatabase { name } => sees_database(Some(name))?,
         Show::Columns { table: name, .. }
@@ -161,7 +196,7 @@ fn of_show(show: &Show, session: Option<&str>) -> Result<Vec<Demand>, EngineErro
         | Show::Restore { .. }
         | Show::Verify { .. }
         | Show::Snapshot { .. } => vec![repository()],
-        Show::Backends | Show::Frontends => vec![system(Privilege::Operate)],
+        Show::Backends | Show::Frontends | Show::RecycleBin { .. } => vec![system(Privilege::Operate)],
         Show::Users | Show::Roles | Show::Grants { of: Some(_) } => vec![system(Privilege::Grant)],
         // What does not belong to anybody, or shows only what one may see.
         Show::Databases { .. }
@@ -186,22 +221,28 @@ fn of_show(show: &Show, session: Option<&str>) -> Result<Vec<Demand>, EngineErro
     })
 }
 
-/// The tables that an ON clause names, as `name` gives them; `None` when it says all, or there is none.
-fn listed(
+/// The tables that an ON or an EXCLUDE clause is about, by the names that `name` gives them.
+fn tables_of(
     objects: Option<&[ObjectSelection]>,
-    name: impl Fn(&crate::sql::NamedObject) -> &String,
-) -> Option<BTreeSet<String>> {
+    excluded: Option<&[NamedObject]>,
+    name: impl Fn(&NamedObject) -> &String,
+) -> Tables {
+    if let Some(excluded) = excluded {
+        // What loses some partitions only is not left out.
+        let whole = excluded.iter().filter(|object| object.partitions.is_none());
+        return Tables::AllBut(whole.map(|object| name(object).clone()).collect());
+    }
     let mut tables = BTreeSet::new();
-    for object in objects? {
+    for object in objects.unwrap_or(&[ObjectSelection::All(ObjectKind::Table)]) {
         match object {
-            ObjectSelection::All(ObjectKind::Table) => return None,
+            ObjectSelection::All(ObjectKind::Table) => return Tables::All,
             ObjectSelection::Named(object) if object.kind == ObjectKind::Table => {
                 tables.insert(name(object).clone());
             }
             ObjectSelection::All(_) | ObjectSelection::Named(_) => {}
         }
     }
-    Some(tables)
+    Tables::Listed(tables)
 }
 
 fn of_backup(backup: &Backup, session: Option<&str>) -> Result<Vec<Demand>, EngineError> {
@@ -209,14 +250,17 @@ fn of_backup(backup: &Backup, session: Option<&str>) -> Result<Vec<Demand>, Engi
         return Ok(vec![repository()]);
     }
     let database = database_of(backup.database.as_deref(), session)?;
-    let tables = listed(backup.objects.as_deref(), |object| &object.name);
+    let tables = tables_of(backup.objects.as_deref(), backup.excluded.as_deref(), |object| &object.name);
     let mut needs = vec![repository()];
     match tables {
-        None => needs.push(Demand::OnTables { privilege: Privilege::Export, database, tables: None }),
         // Also those that are not there: who may not back a table up is not told whether there is one.
-        Some(names) => needs.extend(
-            names.into_iter().map(|name| Demand::Has(Privilege::Export, Object::Table(database.clone(), name))),
-        ),
+        Tables::Listed(names) => {
+            let export = |name| Demand::Has(Privilege::Export, Object::Table(database.clone(), name));
+            needs.extend(names.into_iter().map(export));
+        }
+        tables @ (Tables::All | Tables::AllBut(_)) => {
+            needs.push(Demand::OnTables { privilege: Privilege::Export, database, tables });
+        }
     }
     Ok(needs)
 }
@@ -228,8 +272,9 @@ fn of_restore(restore: &Restore) -> Vec<Demand> {
     if restore.catalogs.is_some() {
         return needs;
     }
-    let tables = listed(restore.objects.as_deref(), |object| object.alias.as_ref().unwrap_or(&object.name));
     let whole = restore.objects.is_none();
+    // Any value but the one that says no: what is wrong with it is for others to say.
+    let cleans = restore.properties.get("clean_tables").is_some_and(|value| !value.eq_ignore_ascii_case("false"));
     let Some(database) = restore.target_database.clone() else {
         // The snapshot says which database it is: whatever it says must be allowed.
         needs.push(if whole {
@@ -238,6 +283,9 @@ fn of_restore(restore: &Restore) -> Vec<Demand> {
             Demand::Has(Privilege::CreateTable, Object::AnyDatabase)
         });
         needs.push(Demand::Has(Privilege::Insert, Object::AnyTable));
+        if cleans {
+            needs.push(Demand::Has(Privilege::Drop, Object::AnyTable));
+        }
         return needs;
     };
     if whole {
@@ -246,8 +294,41 @@ fn of_restore(restore: &Restore) -> Vec<Demand> {
         needs.push(Demand::Has(Privilege::CreateTable, Object::Database(database.clone())));
         needs.push(Demand::Database(database.clone()));
     }
+    if cleans {
+        let database = database.clone();
+        needs.push(Demand::OnTables { privilege: Privilege::Drop, database, tables: Tables::All });
+    }
+    let tables = tables_of(restore.objects.as_deref(), restore.excluded.as_deref(), |object| {
+        object.alias.as_ref().unwrap_or(&object.name)
+    });
     needs.push(Demand::OnTables { privilege: Privilege::Insert, database, tables });
     needs
+}
+
+/// What comes back is what could have been dropped, under a name that could have been made.
+fn of_recover(recover: &Recover, session: Option<&str>) -> Result<Vec<Demand>, EngineError> {
+    let has_on_table = |privilege, name: &ObjectName| table(name, session).map(|table| Demand::Has(privilege, table));
+    Ok(match recover {
+        Recover::Database { name, .. } => vec![
+            Demand::Has(Privilege::CreateDatabase, Object::Catalog),
+            Demand::Has(Privilege::Drop, Object::Database(name.clone())),
+        ],
+        Recover::Table { name, new_name, .. } => {
+            let database = database_of(name.database.as_deref(), session)?;
+            let mut needs = vec![
+                Demand::Has(Privilege::CreateTable, Object::Database(database)),
+                has_on_table(Privilege::Drop, name)?,
+            ];
+            if let Some(new_name) = new_name {
+                let new = ObjectName { database: name.database.clone(), name: new_name.clone() };
+                needs.push(has_on_table(Privilege::Insert, &new)?);
+            }
+            needs
+        }
+        Recover::Partition { table: of, .. } => {
+            vec![has_on_table(Privilege::Insert, of)?, has_on_table(Privilege::Alter, of)?]
+        }
+    })
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "no other statement is about whoever runs it")]

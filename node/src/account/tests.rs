@@ -1,6 +1,6 @@
 use super::access::Access;
 use super::names::{host_matches, narrowness};
-use super::needs::{Demand, needs};
+use super::needs::{Demand, Tables, needs};
 use super::*;
 use crate::privilege::{GrantScope, Object, Privilege, Privileges};
 use crate::sql::{self, UserName};
@@ -102,7 +102,8 @@ fn a_restore_is_asked_about_the_names_that_it_writes() {
     let insert = |tables: Option<&[&str]>| Demand::OnTables {
         privilege: Privilege::Insert,
         database: "e".to_owned(),
-        tables: tables.map(|tables| tables.iter().map(|table| (*table).to_owned()).collect()),
+        tables: tables
+            .map_or(Tables::All, |tables| Tables::Listed(tables.iter().map(|table| (*table).to_owned()).collect())),
     };
     let properties = "PROPERTIES ('backup_timestamp' = 'x')";
     let asked = demands(&format!("RESTORE SNAPSHOT e.s FROM r ON (a AS b, c) {properties}"));

@@ -1,5 +1,6 @@
 //! The command line: `serve`, `sql`, `demo`, `repo`.
 
+mod config;
 mod demo;
 mod grid;
 mod repo;
@@ -7,6 +8,7 @@ mod serve;
 mod shell;
 
 use clap::{Args, Parser, Subcommand};
+use config::Config;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
@@ -15,9 +17,9 @@ use tracing_subscriber::EnvFilter;
 #[derive(Debug, Parser)]
 #[command(name = "tabularium", version, about, long_about = None)]
 struct Cli {
-    /// What to log, as in RUST_LOG: a level, or target=level pairs.
-    #[arg(long, global = true, env = "TABULARIUM_LOG", default_value = "warn")]
-    log: String,
+    /// What to log, as in RUST_LOG: a level, or target=level pairs; warn unless said otherwise.
+    #[arg(long, global = true, value_name = "FILTER")]
+    log: Option<String>,
     /// Write the log as one JSON object a line.
     #[arg(long, global = true)]
     log_json: bool,
@@ -55,8 +57,19 @@ const WRONG_USAGE: u8 = 2;
 
 /// Parses the command line, runs it, and returns the exit code: 0 done, 1 failed, 2 wrong usage; `repo` has more.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    start_log(&cli);
+    let Cli { log, log_json, command } = Cli::parse();
+    let config = match &command {
+        Command::Serve(args) => match args.config(log, log_json) {
+            Ok(config) if args.print_config => return print(&config.to_file()),
+            Ok(config) => config,
+            Err(failed) => return fail(&failed),
+        },
+        Command::Sql(_) | Command::Demo(_) | Command::Repo(_) => {
+            let log = log.or_else(|| std::env::var("TABULARIUM_LOG").ok());
+            Config { log: log.unwrap_or_else(|| "warn".to_owned()), log_json, ..Config::default() }
+        }
+    };
+    start_log(&config.log, config.log_json);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .thread_stack_size(crate::sql::PLANNING_STACK_BYTES)
         .enable_all()
@@ -66,8 +79,8 @@ pub fn main() -> ExitCode {
         Err(failed) => return fail(&anyhow::Error::new(failed).context("cannot start the runtime")),
     };
     let done = runtime.block_on(async {
-        let done = match cli.command {
-            Command::Serve(args) => serve::run(args).await,
+        let done = match command {
+            Command::Serve(args) => serve::run(args, config).await,
             Command::Sql(args) => shell::run(args).await,
             Command::Demo(args) => demo::run(args).await,
             Command::Repo(args) => return Ok(repo::run(args).await),
@@ -82,11 +95,17 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn start_log(cli: &Cli) {
+#[expect(clippy::print_stdout, reason = "what was asked for")]
+fn print(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
+}
+
+fn start_log(log: &str, json: bool) {
     use std::io::IsTerminal;
-    let filter = EnvFilter::try_new(&cli.log).unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_new(log).unwrap_or_else(|_| EnvFilter::new("warn"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if cli.log_json {
+    if json {
         builder.json().init();
     } else {
         builder.with_ansi(std::io::stderr().is_terminal()).init();
@@ -96,5 +115,5 @@ fn start_log(cli: &Cli) {
 #[expect(clippy::print_stderr, reason = "the last word of a command that failed")]
 fn fail(failed: &anyhow::Error) -> ExitCode {
     eprintln!("tabularium: {}", snapshot::error::explain(failed.as_ref()));
-    ExitCode::FAILURE
+    if failed.is::<Usage>() { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
 }

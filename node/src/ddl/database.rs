@@ -3,7 +3,7 @@
 use super::{ATTEMPTS, Ddl, too_often};
 use crate::error::{EngineError, ErrorKind};
 use crate::load::let_in;
-use catalog::records::{DatabaseRecord, RecycleRecord, Recycled};
+use catalog::records::{DatabaseRecord, Recycled};
 use catalog::{At, keys, names};
 use env::ids::DatabaseId;
 use env::rt::time::unix_millis;
@@ -11,7 +11,8 @@ use env::rt::time::unix_millis;
 /// The name that is kept for what describes the others.
 const RESERVED: &str = "information_schema";
 
-fn check_name(name: &str) -> Result<(), EngineError> {
+/// Whether a database may have that name.
+pub(super) fn check_name(name: &str) -> Result<(), EngineError> {
     names::database(name)?;
     if name.eq_ignore_ascii_case(RESERVED) {
         return Err(EngineError::database_exists(name));
@@ -66,14 +67,8 @@ impl Ddl {
                 .delete(&database)
                 .release_name(keys::database_name(name));
             if !force {
-                let record = RecycleRecord {
-                    id: self.catalog.allocate(1).await?,
-                    database: database.id,
-                    dropped_ms: now_ms,
-                    expires_ms: now_ms.saturating_add(self.trash_keep_ms),
-                    what: Recycled::Database { record: database.record.clone() },
-                };
-                change = change.create(&record);
+                let what = Recycled::Database { record: database.record.clone() };
+                change = change.create(&self.recycled(database.id, now_ms, what).await?);
             }
             let mut removed = Vec::new();
             for table in self.catalog.tables(database.id, at).await? {

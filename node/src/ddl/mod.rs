@@ -4,14 +4,17 @@
 //! again. Tablets are made in the store before the transaction that refers to them, and removed after the one that lets go of
 //! them: what a crash leaves in between belongs to nobody and is removed when the engine opens.
 //!
-//! What is dropped, truncated or overwritten goes to the recycle bin for a day, unless FORCE was written.
+//! What is dropped, truncated or overwritten goes to the recycle bin for a day, unless FORCE was written; RECOVER and UNDO RESTORE
+//! bring it back.
 
 mod database;
 mod partition;
 mod ranges;
+mod recover;
 mod recycle;
 mod spec;
 mod table;
+mod undo;
 
 #[cfg(test)]
 mod tests;

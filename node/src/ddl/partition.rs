@@ -6,9 +6,7 @@ use super::{ATTEMPTS, Ddl, QualifiedName, is_certain, too_often};
 use crate::error::EngineError;
 use crate::load::let_in;
 use crate::sql::{AddPartitions, Distribution};
-use catalog::records::{
-    PartitionEntry, PartitionRecord, PartitionState, Partitioning, RecycleRecord, Recycled, TableRecord,
-};
+use catalog::records::{PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord};
 use catalog::{At, Change, Stored, keys, names};
 use env::ids::PartitionId;
 use env::rt::time::unix_millis;
@@ -112,7 +110,7 @@ impl Ddl {
             let mut shrunk = table.record.clone();
             shrunk.partitions.retain(|entry| !gone.iter().any(|other| other.id == entry.id));
             let change = self.catalog.change().replace(&table, &shrunk);
-            let (change, removed) = self.let_go_in(change, &table, &gone, force).await?;
+            let (change, removed) = self.let_go_in(change, &table, &gone, At::Latest, force).await?;
             match change.commit().await {
                 Ok(_) => {
                     self.remove_tablets(&removed).await;
@@ -163,7 +161,7 @@ impl Ddl {
                 }
             }
             let change = made.records(self.catalog.change().replace(&table, &emptied));
-            let committed = match self.let_go_in(change, &table, &old, false).await {
+            let committed = match self.let_go_in(change, &table, &old, At::Latest, false).await {
                 Ok((change, _)) => change.commit().await,
                 Err(failed) => {
                     self.forget_tablets(&made.tablets()).await;
@@ -206,32 +204,28 @@ impl Ddl {
 
     /// Adds to a transaction what becomes of partitions that their table lists no more; with FORCE also those whose tablets
     /// are to be removed after it.
-    async fn let_go_in(
+    pub(super) async fn let_go_in(
         &self,
         mut change: Change,
         table: &Stored<TableRecord>,
         gone: &[PartitionEntry],
+        at: At,
         force: bool,
     ) -> Result<(Change, Vec<PartitionId>), EngineError> {
         let now_ms = unix_millis();
         let mut removed = Vec::new();
         for entry in gone {
             let key = keys::partition(table.id, entry.id);
-            let found = self.catalog.get::<PartitionRecord>(&key, At::Latest).await?;
+            let found = self.catalog.get::<PartitionRecord>(&key, at).await?;
             let partition = found.ok_or_else(too_often)?;
             if force {
-                change = self.delete_partition_in(change, &partition, At::Latest).await?;
+                change = self.delete_partition_in(change, &partition, at).await?;
                 removed.push(entry.id);
                 continue;
             }
             let recycled = PartitionRecord { state: PartitionState::Recycled, ..partition.record.clone() };
-            let record = RecycleRecord {
-                id: self.catalog.allocate(1).await?,
-                database: table.database,
-                dropped_ms: now_ms,
-                expires_ms: now_ms.saturating_add(self.trash_keep_ms),
-                what: Recycled::Partition { table: table.id, entry: entry.clone() },
-            };
+            let what = Recycled::Partition { table: table.id, entry: entry.clone() };
+            let record = self.recycled(table.database, now_ms, what).await?;
             change = change.replace(&partition, &recycled).create(&record);
         }
         Ok((change, removed))
@@ -239,7 +233,7 @@ impl Ddl {
 }
 
 /// Ranges by their lower bounds; lists as they came.
-fn in_order(table: &mut TableRecord) -> Result<(), EngineError> {
+pub(super) fn in_order(table: &mut TableRecord) -> Result<(), EngineError> {
     if !matches!(table.partitioning, Partitioning::Range { .. }) {
         return Ok(());
     }

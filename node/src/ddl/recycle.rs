@@ -4,10 +4,22 @@ use super::Ddl;
 use crate::error::EngineError;
 use catalog::records::{PartitionRecord, RecycleRecord, Recycled, TableRecord, TabletRecord};
 use catalog::{At, Change, Stored, keys};
-use env::ids::{PartitionId, TableId, TabletId};
+use env::ids::{DatabaseId, PartitionId, TableId, TabletId};
 use std::collections::BTreeSet;
 
 impl Ddl {
+    /// Something that comes into the recycle bin now.
+    pub(super) async fn recycled(
+        &self,
+        database: DatabaseId,
+        now_ms: u64,
+        what: Recycled,
+    ) -> Result<RecycleRecord, EngineError> {
+        let id = self.catalog.allocate(1).await?;
+        let expires_ms = now_ms.saturating_add(self.trash_keep_ms);
+        Ok(RecycleRecord { id, database, dropped_ms: now_ms, expires_ms, what })
+    }
+
     /// Adds to a transaction the end of a partition and its tablets.
     pub(super) async fn delete_partition_in(
         &self,
@@ -72,7 +84,7 @@ impl Ddl {
     /// The partitions that a record of the bin keeps.
     async fn held_by(&self, record: &RecycleRecord, at: At) -> Result<Vec<(TableId, PartitionId)>, EngineError> {
         Ok(match &record.what {
-            Recycled::Database { .. } => Vec::new(),
+            Recycled::Database { .. } | Recycled::Made { .. } => Vec::new(),
             Recycled::Partition { table, entry } => vec![(*table, entry.id)],
             Recycled::Table { record } => record.partitions.iter().map(|entry| (record.id, entry.id)).collect(),
             Recycled::Overwritten { table, .. } => {
@@ -102,7 +114,7 @@ impl Ddl {
                 Recycled::Partition { entry, .. } => {
                     kept.insert(entry.id);
                 }
-                Recycled::Overwritten { .. } | Recycled::Database { .. } => {}
+                Recycled::Overwritten { .. } | Recycled::Made { .. } | Recycled::Database { .. } => {}
             }
         }
         Ok(kept)

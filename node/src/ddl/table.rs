@@ -7,7 +7,7 @@ use crate::error::{EngineError, ErrorKind, codes};
 use crate::load::let_in;
 use crate::sql::{CreateTable, Properties};
 use catalog::records::{
-    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled, TableRecord, TableState,
+    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, Partitioning, Recycled, TableRecord, TableState,
     TabletRecord,
 };
 use catalog::{At, Change, Stored, keys, names};
@@ -41,6 +41,17 @@ impl NewPartitions {
             change = change.create(tablet);
         }
         change
+    }
+}
+
+/// Gives a table another name.
+pub(super) fn rename(table: &mut TableRecord, name: &str) {
+    name.clone_into(&mut table.name);
+    // The one partition of a table without partitions has the table's name.
+    if let [only] = table.partitions.as_mut_slice()
+        && table.partitioning == Partitioning::None
+    {
+        name.clone_into(&mut only.name);
     }
 }
 
@@ -267,14 +278,8 @@ impl Ddl {
             let recycled = PartitionRecord { state: PartitionState::Recycled, ..partition.record.clone() };
             change = change.replace(partition, &recycled);
         }
-        let record = RecycleRecord {
-            id: self.catalog.allocate(1).await?,
-            database: table.database,
-            dropped_ms: now_ms,
-            expires_ms: now_ms.saturating_add(self.trash_keep_ms),
-            what: Recycled::Table { record: Box::new(table.record.clone()) },
-        };
-        Ok((change.create(&record), Vec::new()))
+        let what = Recycled::Table { record: Box::new(table.record.clone()) };
+        Ok((change.create(&self.recycled(table.database, now_ms, what).await?), Vec::new()))
     }
 
     /// `ALTER TABLE t RENAME u`
@@ -287,13 +292,7 @@ impl Ddl {
                 return Err(EngineError::table_exists(new_name));
             }
             let mut renamed = table.record.clone();
-            new_name.clone_into(&mut renamed.name);
-            // The one partition of a table without partitions has the table's name.
-            if let [only] = renamed.partitions.as_mut_slice()
-                && renamed.partitioning == catalog::records::Partitioning::None
-            {
-                new_name.clone_into(&mut only.name);
-            }
+            rename(&mut renamed, new_name);
             let change = self
                 .catalog
                 .change()

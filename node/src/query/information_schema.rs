@@ -19,7 +19,8 @@ use tablet::ColumnType;
 pub(crate) const NAME: &str = "information_schema";
 
 /// Its tables.
-pub(crate) const TABLES: [&str; 17] = [
+pub(crate) const TABLES: [&str; 19] = [
+    "backup_jobs",
     "character_sets",
     "collations",
     "columns",
@@ -30,6 +31,7 @@ pub(crate) const TABLES: [&str; 17] = [
     "referential_constraints",
     "repositories",
     "repository_sessions",
+    "restore_jobs",
     "routines",
     "schemata",
     "snapshots",

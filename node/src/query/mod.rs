@@ -11,6 +11,7 @@ mod errors;
 mod explain;
 mod files;
 pub(crate) mod information_schema;
+mod job_tables;
 mod names;
 mod operators;
 mod provider;

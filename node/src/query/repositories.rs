@@ -10,7 +10,8 @@ use snapshot::view::time_text;
 use snapshot::{Jobs, RepositoryOverview, SessionStanding, SnapshotFacts, SnapshotOverview};
 
 /// Their names.
-const TABLES: [&str; 4] = ["repositories", "repository_sessions", "snapshots", "verify_findings"];
+const TABLES: [&str; 6] =
+    ["backup_jobs", "repositories", "repository_sessions", "restore_jobs", "snapshots", "verify_findings"];
 
 /// One of the tables; `None` when it is none of these.
 ///
@@ -26,19 +27,19 @@ pub(super) async fn table(jobs: &Jobs, access: &Access, name: &str) -> Result<Op
         "repository_sessions" => sessions(jobs).await?,
         "snapshots" => snapshots(jobs).await?,
         "verify_findings" => findings(jobs).await?,
-        _ => return Ok(None),
+        other => return super::job_tables::table(jobs, access, other).await,
     }))
 }
 
-fn time(unix_ms: Option<u64>) -> Value {
+pub(super) fn time(unix_ms: Option<u64>) -> Value {
     Value::Text(time_text(unix_ms))
 }
 
-fn optional_number(value: Option<u64>) -> Value {
+pub(super) fn optional_number(value: Option<u64>) -> Value {
     value.map_or(NO_NUMBER, number)
 }
 
-fn yes_no(yes: bool) -> Value {
+pub(super) fn yes_no(yes: bool) -> Value {
     text(if yes { "YES" } else { "NO" })
 }
 

@@ -9,10 +9,11 @@ use crate::ddl::{self, QualifiedName};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::jobs;
+use crate::preview;
 use crate::result::Outcome;
 use crate::show;
 use crate::sql::{
-    Account, AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Scope, SetItem, SetValue, Statement,
+    Account, AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement,
 };
 use crate::upkeep;
 use env::rt::CancellationToken;
@@ -63,6 +64,9 @@ impl Session {
             | Statement::Restore(_)
             | Statement::CancelBackup { .. }
             | Statement::CancelRestore { .. } => self.detached_job(statement, &stop).await,
+            Statement::ExplainJob(statement) => {
+                self.detached_upkeep(&stop, statement.as_ref().clone(), preview::explain).await
+            }
             Statement::AlterJob(alter) => self.detached_upkeep(&stop, alter.clone(), upkeep::alter_job).await,
             Statement::Upkeep(wanted) => self.detached_upkeep(&stop, wanted.clone(), upkeep::execute).await,
             Statement::Account(wanted) => self.detached_account(wanted, &stop).await,
@@ -73,6 +77,8 @@ impl Session {
             | Statement::CreateTableLike(_)
             | Statement::DropTable { .. }
             | Statement::TruncateTable { .. }
+            | Statement::Recover(_)
+            | Statement::UndoRestore { .. }
             | Statement::AlterTable(_) => self.detached_ddl(statement, &stop).await,
         }
     }
@@ -222,6 +228,18 @@ async fn run_ddl(ddl: &ddl::Ddl, database: Option<&str>, statement: &Statement) 
         }
         Statement::DropTable { if_exists, name, force } => ddl.drop_table(&qualified(name)?, *if_exists, *force).await,
         Statement::TruncateTable { name, partitions } => ddl.truncate(&qualified(name)?, partitions.as_deref()).await,
+        Statement::Recover(Recover::Database { name, id, new_name }) => {
+            ddl.recover_database(name, *id, new_name.as_deref()).await
+        }
+        Statement::Recover(Recover::Table { name, id, new_name }) => {
+            ddl.recover_table(&qualified(name)?, *id, new_name.as_deref()).await
+        }
+        Statement::Recover(Recover::Partition { name, id, table }) => {
+            ddl.recover_partition(&qualified(table)?, name, *id).await
+        }
+        Statement::UndoRestore { database: named } => {
+            ddl.undo_restore(named.as_deref().or(database).ok_or_else(EngineError::no_database)?).await
+        }
         Statement::AlterTable(alter) => {
             let AlterTable { table, action } = alter.as_ref();
             let name = qualified(table)?;

@@ -135,6 +135,11 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
             let database = database_of(context, database.as_ref())?;
             Ok((loads(engine, &database).await?, filter.clone().map(Filter::Where)))
         }
+        Show::RecycleBin { filter } => {
+            let mut grid = Grid::new(["Type", "Name", "DbId", "TableId", "PartitionId", "DropTime", "ExpireTime"]);
+            grid.rows = engine.ddl().recycle_bin().await?.into_iter().map(Vec::from).collect();
+            Ok((grid, filter.clone().map(Filter::Where)))
+        }
         Show::Repositories => whole(jobs::repositories(engine).await?),
         Show::Backup { database, filter } => {
             let database = database_of(context, database.as_ref())?;

@@ -50,7 +50,7 @@ pub use statement::{
     CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType,
     DefaultClause, Delete, Distribution, Explain, ExplainMode, Filter, Insert, InsertSource, IntervalUnit, KeyClause,
     KeyModel, Kill, ListPartition, NamedObject, ObjectKind, ObjectName, ObjectSelection, PartitionBy, PartitionItem,
-    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Restore, Retention, Scope,
+    PartitionSelection, PartitionSeries, Properties, RangeBounds, RangePartition, Recover, Restore, Retention, Scope,
     SeriesStep, SetItem, SetValue, Show, SnapshotFilter, Statement, Update, Upkeep,
 };
 pub use values::{Cell, ValueRows};

@@ -341,6 +341,7 @@ impl Display for Backup {
         }
         write!(f, "SNAPSHOT {} TO {}", quote_name(&self.label), quote_name(&self.repository))?;
         objects(f, self.objects.as_deref())?;
+        excluded(f, self.excluded.as_deref())?;
         optional_properties(f, &self.properties)
     }
 }
@@ -364,6 +365,7 @@ impl Display for Restore {
             }
         }
         objects(f, self.objects.as_deref())?;
+        excluded(f, self.excluded.as_deref())?;
         optional_properties(f, &self.properties)
     }
 }
@@ -397,6 +399,15 @@ fn objects(f: &mut fmt::Formatter<'_>, objects: Option<&[ObjectSelection]>) -> f
     };
     f.write_str(" ON (")?;
     join(f, objects, ", ", |f, object| object.fmt(f))?;
+    f.write_str(")")
+}
+
+fn excluded(f: &mut fmt::Formatter<'_>, excluded: Option<&[NamedObject]>) -> fmt::Result {
+    let Some(excluded) = excluded else {
+        return Ok(());
+    };
+    f.write_str(" EXCLUDE (")?;
+    join(f, excluded, ", ", |f, object| object.fmt(f))?;
     f.write_str(")")
 }
 

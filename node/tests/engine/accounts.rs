@@ -118,6 +118,14 @@ async fn each_statement_needs_its_privileges() {
         ("DROP TABLE shop.named", vec![("DROP", "TABLE shop.named")]),
         ("SET GLOBAL autocommit = 1", vec![("OPERATE", "SYSTEM")]),
         ("SHOW BACKENDS", vec![("OPERATE", "SYSTEM")]),
+        ("SHOW CATALOG RECYCLE BIN", vec![("OPERATE", "SYSTEM")]),
+        ("RECOVER DATABASE gone", vec![("CREATE DATABASE", "CATALOG default_catalog"), ("DROP", "DATABASE gone")]),
+        ("RECOVER TABLE shop.gone", vec![("CREATE TABLE", "DATABASE shop"), ("DROP", "TABLE shop.gone")]),
+        (
+            "RECOVER TABLE shop.gone AS back",
+            vec![("CREATE TABLE", "DATABASE shop"), ("DROP", "TABLE shop.gone"), ("INSERT", "TABLE shop.back")],
+        ),
+        ("RECOVER PARTITION p FROM shop.orders", vec![("INSERT", ORDERS), ("ALTER", ORDERS)]),
         ("SHOW USERS", vec![("GRANT", "SYSTEM")]),
         ("SHOW GRANTS FOR root", vec![("GRANT", "SYSTEM")]),
         ("CREATE USER w", vec![("GRANT", "SYSTEM")]),
@@ -154,6 +162,7 @@ async fn backups_and_restores_need_more_than_a_repository() {
         "SHOW RESTORE FROM shop",
         "SHOW VERIFY",
         "SELECT * FROM information_schema.snapshots",
+        "SELECT * FROM information_schema.backup_jobs",
         "CREATE REPOSITORY q ON LOCATION 'memory:///q'",
         "DROP REPOSITORY nothing",
         "DROP SNAPSHOT nothing ON r",
@@ -184,11 +193,28 @@ async fn backups_and_restores_need_more_than_a_repository() {
     )
     .await;
 
+    needs(&world, &mut root, "BACKUP SNAPSHOT shop.x TO nowhere EXCLUDE (items)", &exports[..2]).await;
+    needs(&world, &mut root, "EXPLAIN BACKUP SNAPSHOT shop.x TO nowhere", &exports).await;
+    needs(&world, &mut root, "EXPLAIN DROP SNAPSHOT s ON nowhere", &[repository]).await;
+    let undo = [("CREATE TABLE", "DATABASE shop"), ("DROP", "DATABASE shop"), ("INSERT", ORDERS), ("DROP", ITEMS)];
+    let rest = [repository, ("INSERT", ITEMS), ("DROP", ORDERS)];
+    needs(&world, &mut root, "UNDO RESTORE FROM shop", &[&undo[..], &rest[..]].concat()).await;
+
     let create_database = ("CREATE DATABASE", "CATALOG default_catalog");
     let create_table = |on| ("CREATE TABLE", on);
     let insert = |on| ("INSERT", on);
     let whole = [repository, create_database, insert(ORDERS), insert(ITEMS)];
     needs(&world, &mut root, &format!("RESTORE SNAPSHOT shop.s FROM nowhere {properties}"), &whole).await;
+    let clean = [&whole[..], &[("DROP", ORDERS), ("DROP", ITEMS)]].concat();
+    let properties_clean = format!("PROPERTIES ('backup_timestamp' = '{by}', 'clean_tables' = 'true')");
+    needs(&world, &mut root, &format!("RESTORE SNAPSHOT shop.s FROM nowhere {properties_clean}"), &clean).await;
+    needs(
+        &world,
+        &mut root,
+        &format!("RESTORE SNAPSHOT shop.s FROM nowhere EXCLUDE (items) {properties}"),
+        &whole[..3],
+    )
+    .await;
     let elsewhere = [repository, create_database];
     needs(&world, &mut root, &format!("RESTORE SNAPSHOT fresh.s FROM nowhere {properties}"), &elsewhere).await;
     let unnamed = [repository, create_database, insert("ALL TABLES IN ALL DATABASES")];

@@ -151,5 +151,5 @@ fn a_bad_certificate_keeps_the_server_from_starting() {
         .unwrap();
     assert!(!output.status.success());
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("--tls-cert") && told.contains("bad.pem"), "{told}");
+    assert!(told.contains("tls_cert") && told.contains("bad.pem"), "{told}");
 }

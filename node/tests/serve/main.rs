@@ -18,6 +18,7 @@
 #![cfg(not(madsim))]
 
 mod accounts;
+mod config;
 mod crash;
 mod leftovers;
 #[path = "../../../repository/tests/it/s3.rs"]

@@ -110,13 +110,13 @@ fn files_that_do_not_serve_are_named() {
     let (certificate, key) = (file("cert.pem"), file("key.pem"));
     let absent = file("absent.pem");
     let error = told(&absent, &key);
-    assert!(error.contains("--tls-cert") && error.contains("absent.pem"), "{error}");
+    assert!(error.contains("tls_cert") && error.contains("absent.pem"), "{error}");
     let error = told(&certificate, &absent);
-    assert!(error.contains("--tls-key") && error.contains("absent.pem"), "{error}");
+    assert!(error.contains("tls_key") && error.contains("absent.pem"), "{error}");
     let error = told(&key, &key);
     assert!(error.contains("no certificate in it") && error.contains("key.pem"), "{error}");
     let error = told(&certificate, &certificate);
-    assert!(error.contains("--tls-key") && error.contains("cert.pem"), "{error}");
+    assert!(error.contains("tls_key") && error.contains("cert.pem"), "{error}");
     let error = told(&certificate, &file("other_key.pem"));
     assert!(error.contains("does not go with") && error.contains("other_key.pem"), "{error}");
 }

@@ -10,7 +10,10 @@
 
 mod known;
 mod pack;
+mod preview;
 mod send;
+
+pub use preview::SendPreview;
 
 use crate::base::PartitionBases;
 use crate::error::{Error, Result};

@@ -11,10 +11,12 @@ use crate::state::{self, Event};
 use catalog::records::job::{
     JobEnding, JobRecord, JobStatus, JobWork, PlanRecord, RestoreSpec, RestoreState, StatusCode,
 };
-use catalog::records::task::{PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork};
+use catalog::records::task::{
+    PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork,
+};
 use catalog::records::{
-    DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord, Recycled, TableRecord, TableState,
-    TabletRecord,
+    Brought, BroughtPartition, DatabaseRecord, PartitionEntry, PartitionRecord, PartitionState, RecycleRecord,
+    Recycled, TableRecord, TableState, TabletRecord,
 };
 use catalog::{At, Change, Record, Stored, keys};
 use env::canary::{self, Canary};
@@ -87,6 +89,7 @@ pub(super) async fn plan(shared: &Shared, job: &Stored<JobRecord>) -> Result<Out
         database: (!spec.creates_database).then_some(job.database),
         replication_num: replication_num(shared, spec),
         nodes: nodes.len(),
+        clean: spec.clean,
     };
     let draft = inventory::draft(catalog, &reader, wish, At::Revision(revision)).await?;
     let (counts, ids) = (draft.counts, plan::ids_needed(&draft));
@@ -257,7 +260,9 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
     if spec.creates_database {
         taken.push((keys::database_name(&job.database_name), format!("database {}", job.database_name)));
     }
-    for plan in table_plans(shared, job).await? {
+    let plans = table_plans(shared, job).await?;
+    let written = plans.iter().filter(|plan| !plan.drops).count();
+    for plan in &plans {
         for made in &plan.partitions {
             change = change.put(&PartitionRecord {
                 id: made.id,
@@ -271,8 +276,19 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
             let name = keys::table_name(plan.record.database, &plan.record.name);
             taken.push((name.clone(), format!("table {}", plan.record.name)));
             change = change.claim_name(name, plan.record.id.0).create(&plan.record);
+            let what = Recycled::Made {
+                job: job.id,
+                table: plan.record.id,
+                name: plan.record.name.clone(),
+                with_database: spec.creates_database,
+                brought: brought(plan, written),
+            };
+            change = recycle(shared, job, what, now_ms, change).await?;
+        } else if plan.drops {
+            change = drop_table(shared, job, plan, now_ms, change).await?;
         } else {
-            change = overwrite(shared, job, &plan, now_ms, change).await?;
+            let (wider, what) = overwrite(shared, job, plan, written, change).await?;
+            change = recycle(shared, job, what, now_ms, wider).await?;
             if canary::sings(Canary::SwitchByTable) {
                 change.commit().await?;
                 change = catalog.change();
@@ -295,21 +311,63 @@ pub(super) async fn switch(shared: &Shared, job: &Stored<JobRecord>, point: Stri
     }
 }
 
-/// Lets an existing table list its new partitions; those that they take the place of go to the recycle bin.
-async fn overwrite(
+/// What undoing the restore of a table takes away.
+fn brought(plan: &TablePlan, tables: usize) -> Brought {
+    let partition =
+        |made: &PartitionPlan| BroughtPartition { id: made.id, version: made.version, replaces: made.replaces };
+    Brought { tables: tables as u64, partitions: plan.partitions.iter().map(partition).collect() }
+}
+
+async fn recycle(shared: &Shared, job: &JobRecord, what: Recycled, now_ms: u64, change: Change) -> Result<Change> {
+    let keep_ms = u64::try_from(shared.options.trash_keep.as_millis()).unwrap_or(u64::MAX);
+    Ok(change.create(&RecycleRecord {
+        id: shared.catalog.allocate(1).await?,
+        database: job.database,
+        dropped_ms: now_ms,
+        expires_ms: now_ms.saturating_add(keep_ms),
+        what,
+    }))
+}
+
+/// A table as the plan has marked it. Nobody else changes it until the mark is taken off.
+async fn marked(shared: &Shared, job: &JobRecord, plan: &TablePlan) -> Result<Stored<TableRecord>> {
+    let found = shared.catalog.get::<TableRecord>(&plan.record.key(), At::Latest).await?;
+    let ours = |table: &Stored<TableRecord>| matches!(&table.state, TableState::Restoring { job: owner, .. } if *owner == job.id);
+    found.filter(ours).ok_or_else(|| {
+        let object = format!("table {}", plan.record.name);
+        Error::corrupt(object, format!("a table marked by job {}", job.id), "one that is not")
+    })
+}
+
+/// Drops a table that the snapshot does not have.
+async fn drop_table(
     shared: &Shared,
     job: &JobRecord,
     plan: &TablePlan,
     now_ms: u64,
     mut change: Change,
 ) -> Result<Change> {
+    let found = marked(shared, job, plan).await?;
+    change = change.delete(&found).release_name(keys::table_name(found.database, &found.name));
+    for partition in shared.catalog.list::<PartitionRecord>(&keys::partitions(found.id), At::Latest).await? {
+        if found.partitions.iter().any(|entry| entry.id == partition.id) {
+            change = change.put(&PartitionRecord { state: PartitionState::Recycled, ..partition.record });
+        }
+    }
+    let record = TableRecord { state: TableState::Normal, ..found.record };
+    recycle(shared, job, Recycled::Table { record: Box::new(record) }, now_ms, change).await
+}
+
+/// Lets an existing table list its new partitions; what they take the place of is for the recycle bin.
+async fn overwrite(
+    shared: &Shared,
+    job: &JobRecord,
+    plan: &TablePlan,
+    tables: usize,
+    mut change: Change,
+) -> Result<(Change, Recycled)> {
     let catalog = &shared.catalog;
-    let found = catalog.get::<TableRecord>(&plan.record.key(), At::Latest).await?;
-    let marked = |table: &&Stored<TableRecord>| matches!(&table.state, TableState::Restoring { job: owner, .. } if *owner == job.id);
-    let Some(found) = found.as_ref().filter(marked) else {
-        let object = format!("table {}", plan.record.name);
-        return Err(Error::corrupt(object, format!("a table marked by job {}", job.id), "one that is not"));
-    };
+    let found = &marked(shared, job, plan).await?;
     let mut new: BTreeMap<PartitionId, &PartitionEntry> = BTreeMap::new();
     let mut added = Vec::new();
     for (entry, made) in plan.record.partitions.iter().zip(&plan.partitions) {
@@ -318,31 +376,23 @@ async fn overwrite(
             None => added.push(entry.clone()),
         }
     }
-    let old: BTreeSet<PartitionId> = new.keys().copied().collect();
+    let old: BTreeSet<PartitionId> = new.keys().chain(&plan.cleaned).copied().collect();
     let replaced: Vec<PartitionEntry> =
         found.partitions.iter().filter(|entry| old.contains(&entry.id)).cloned().collect();
-    let kept = found.partitions.iter().map(|entry| new.get(&entry.id).map_or(entry, |entry| *entry).clone());
+    let kept = found.partitions.iter().filter(|entry| !plan.cleaned.contains(&entry.id));
+    let kept = kept.map(|entry| new.get(&entry.id).map_or(entry, |entry| *entry).clone());
     let partitions = kept.chain(added).collect();
     let table = TableRecord { partitions, state: TableState::Normal, ..found.record.clone() };
     change = change.replace(found, &table);
-    if replaced.is_empty() {
-        return Ok(change);
-    }
     // No load can have touched them since the table was marked, and the table is guarded.
     for partition in catalog.list::<PartitionRecord>(&keys::partitions(table.id), At::Latest).await? {
         if old.contains(&partition.id) {
             change = change.put(&PartitionRecord { state: PartitionState::Recycled, ..partition.record });
         }
     }
-    let keep_ms = u64::try_from(shared.options.trash_keep.as_millis()).unwrap_or(u64::MAX);
     let overwritten = TableRecord { partitions: replaced, state: TableState::Normal, ..found.record.clone() };
-    Ok(change.create(&RecycleRecord {
-        id: catalog.allocate(1).await?,
-        database: job.database,
-        dropped_ms: now_ms,
-        expires_ms: now_ms.saturating_add(keep_ms),
-        what: Recycled::Overwritten { job: job.id, table: Box::new(overwritten) },
-    }))
+    let brought = brought(plan, tables);
+    Ok((change, Recycled::Overwritten { job: job.id, table: Box::new(overwritten), brought }))
 }
 
 pub(super) async fn settle(shared: &Shared, job: &Stored<JobRecord>) -> Result<Outcome> {

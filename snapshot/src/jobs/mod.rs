@@ -1,6 +1,7 @@
 //! The handle by which the rest of the node submits, follows and cancels jobs.
 
 mod overview;
+mod preview;
 mod submit;
 mod upkeep;
 mod verify;
@@ -8,6 +9,7 @@ mod verify;
 pub use overview::{
     RepositoryNow, RepositoryOverview, SessionOverview, SessionStanding, SnapshotFacts, SnapshotOverview,
 };
+pub use preview::{Amount, PreviewAction, PreviewLine};
 pub use upkeep::DropRequest;
 pub(crate) use upkeep::kept_node_limits;
 pub use verify::VerifyRequest;
@@ -20,6 +22,7 @@ use crate::maintenance::Desks;
 use crate::options::Options;
 use crate::repositories::Repositories;
 use crate::request::LimitsChange;
+use crate::source::SnapshotSource;
 use crate::state;
 use crate::view::{JobView, Progress, TaskView};
 use catalog::records::RepositoryRecord;
@@ -45,6 +48,8 @@ const CLEAN_PATIENCE: Duration = Duration::from_millis(500);
 pub(crate) struct Shared {
     pub(crate) catalog: Catalog,
     pub(crate) repositories: Arc<dyn Repositories>,
+    /// The engine of this node, to look at.
+    pub(crate) source: Arc<dyn SnapshotSource>,
     pub(crate) node: NodeId,
     /// The cluster's own id, for reuse of files in repositories that several clusters write to.
     pub(crate) cluster: String,
@@ -114,6 +119,15 @@ impl Jobs {
             Some(job) => self.view(job.record).await.map(Some),
             None => Ok(None),
         }
+    }
+
+    /// All jobs of a kind that are on record, oldest first.
+    ///
+    /// # Errors
+    /// What the catalog says.
+    pub async fn on_record(&self, kind: JobKind) -> Result<Vec<JobRecord>> {
+        let jobs = self.all().await?.into_iter().map(|job| job.record);
+        Ok(jobs.filter(|job| job.kind() == kind).collect())
     }
 
     /// All jobs of a database that are on record, oldest first.

@@ -4,20 +4,40 @@ use super::Jobs;
 use crate::error::{Error, Result};
 use crate::inventory::{self, RestoreWish};
 use crate::journal::running_name;
-use crate::plan;
-use crate::request::{BackupRequest, RestoreRequest, backup_properties, restore_properties};
+use crate::plan::{self, Draft};
+use crate::request::{BackupRequest, RestoreProperties, RestoreRequest, backup_properties, restore_properties};
 use crate::view::timestamp_text;
 use catalog::records::job::{
     BackupState, JobCounts, JobRecord, JobStatus, JobTimes, JobWork, RestoreSpec, RestoreState,
 };
-use catalog::records::{DatabaseRecord, RepositoryRecord};
+use catalog::records::{DatabaseRecord, RepositoryRecord, TableRecord};
 use catalog::{At, Change, Stored, keys, names};
 use env::canary::{self, Canary};
 use env::ids::{DatabaseId, JobId};
 use env::rt::time::unix_millis;
+use repository::SnapshotSummary;
 
 /// How often a submission begins anew because something that it looked at changed in between.
 const ATTEMPTS: u32 = 8;
+
+/// What a BACKUP that may begin is about.
+pub(super) struct BackupGround {
+    pub(super) repository: Stored<RepositoryRecord>,
+    pub(super) database: Stored<DatabaseRecord>,
+    pub(super) tables: Vec<TableRecord>,
+    pub(super) open: repository::Repository,
+    /// The revision at which all of it was read.
+    pub(super) at: At,
+}
+
+/// What a RESTORE that may begin is about.
+pub(super) struct RestoreGround {
+    pub(super) summary: SnapshotSummary,
+    /// The target database, and its record when it exists.
+    pub(super) target: String,
+    pub(super) database: Option<Stored<DatabaseRecord>>,
+    pub(super) draft: Draft,
+}
 
 impl Jobs {
     /// Checks a BACKUP and journals it as PENDING; the work begins at once, elsewhere.
@@ -31,19 +51,7 @@ impl Jobs {
         names::snapshot_label(&request.label)?;
         let mut failed = Error::Internal("no attempt was made".to_owned());
         for _ in 0..ATTEMPTS {
-            let repository = self.named_repository(&request.repository).await?;
-            if repository.read_only {
-                return Err(Error::ReadOnly(request.repository));
-            }
-            let at = self.catalog().pin(At::Latest).await?;
-            let database = self.catalog().get::<DatabaseRecord>(&keys::database(request.database), at).await?;
-            let database = database.ok_or_else(|| Error::UnknownDatabase(request.database.to_string()))?;
-            self.refuse_running(Some(database.id), &database.name).await?;
-            let tables = inventory::selected(self.catalog(), database.id, &database.name, &request.objects, at).await?;
-            let open = self.shared.repositories.open(&repository).await?;
-            if open.snapshot(&request.label, None).await?.is_some() {
-                return Err(Error::LabelTaken { label: request.label, repository: request.repository });
-            }
+            let BackupGround { repository, database, tables, .. } = self.backup_ground(&request).await?;
             let now_ms = unix_millis();
             let job = JobRecord {
                 id: JobId(self.catalog().allocate(1).await?),
@@ -91,30 +99,8 @@ impl Jobs {
             let desk = self.shared.desks.of(repository.id);
             // From here until the job is on record the snapshot is not dropped.
             let _kept = desk.drops.read().await;
-            let open = self.shared.repositories.open(&repository).await?;
-            let Some(summary) = open.snapshot(&request.label, Some(&properties.timestamp)).await? else {
-                return Err(self.unknown_snapshot(&open, &request, properties.timestamp).await);
-            };
-            if let Some(asked) = &request.snapshot_database
-                && *asked != summary.database
-            {
-                let (label, found) = (request.label, summary.database.clone());
-                return Err(Error::OtherDatabase { label, asked: asked.clone(), found });
-            }
-            let target = request.target_database.as_ref().unwrap_or(&summary.database).clone();
-            names::database(&target)?;
-            let at = self.catalog().pin(At::Latest).await?;
-            let database = self.catalog().database(&target, at).await?;
-            self.refuse_running(database.as_ref().map(|database| database.id), &target).await?;
-            let reader = open.reader(&summary).await?;
-            let wish = RestoreWish {
-                label: &request.label,
-                objects: &request.objects,
-                database: database.as_ref().map(|database| database.id),
-                replication_num: properties.replication_num.unwrap_or(self.shared.options.replication_num),
-                nodes: inventory::nodes(self.catalog(), self.shared.node).await?.len(),
-            };
-            let draft = inventory::draft(self.catalog(), &reader, wish, at).await?;
+            let RestoreGround { summary, target, database, draft } =
+                self.restore_ground(&repository, &request, &properties).await?;
             let counts = draft.counts;
             let database_id = match &database {
                 Some(database) => database.id,
@@ -147,6 +133,7 @@ impl Jobs {
                         replication_num: properties.replication_num,
                         allow_load: properties.allow_load,
                         creates_database: database.is_none(),
+                        clean: properties.clean,
                     },
                     progress: RestoreState::Pending { plan: None },
                 },
@@ -163,6 +150,59 @@ impl Jobs {
             }
         }
         Err(failed)
+    }
+
+    /// Checks a BACKUP.
+    pub(super) async fn backup_ground(&self, request: &BackupRequest) -> Result<BackupGround> {
+        let repository = self.named_repository(&request.repository).await?;
+        if repository.read_only {
+            return Err(Error::ReadOnly(request.repository.clone()));
+        }
+        let at = self.catalog().pin(At::Latest).await?;
+        let database = self.catalog().get::<DatabaseRecord>(&keys::database(request.database), at).await?;
+        let database = database.ok_or_else(|| Error::UnknownDatabase(request.database.to_string()))?;
+        self.refuse_running(Some(database.id), &database.name).await?;
+        let tables = inventory::selected(self.catalog(), database.id, &database.name, &request.objects, at).await?;
+        let open = self.shared.repositories.open(&repository).await?;
+        if open.snapshot(&request.label, None).await?.is_some() {
+            return Err(Error::LabelTaken { label: request.label.clone(), repository: request.repository.clone() });
+        }
+        Ok(BackupGround { repository, database, tables, open, at })
+    }
+
+    /// Checks a RESTORE.
+    pub(super) async fn restore_ground(
+        &self,
+        repository: &RepositoryRecord,
+        request: &RestoreRequest,
+        properties: &RestoreProperties,
+    ) -> Result<RestoreGround> {
+        let open = self.shared.repositories.open(repository).await?;
+        let Some(summary) = open.snapshot(&request.label, Some(&properties.timestamp)).await? else {
+            return Err(self.unknown_snapshot(&open, request, properties.timestamp.clone()).await);
+        };
+        if let Some(asked) = &request.snapshot_database
+            && *asked != summary.database
+        {
+            let (label, found) = (request.label.clone(), summary.database.clone());
+            return Err(Error::OtherDatabase { label, asked: asked.clone(), found });
+        }
+        let target = request.target_database.as_ref().unwrap_or(&summary.database).clone();
+        names::database(&target)?;
+        let at = self.catalog().pin(At::Latest).await?;
+        let database = self.catalog().database(&target, at).await?;
+        self.refuse_running(database.as_ref().map(|database| database.id), &target).await?;
+        let reader = open.reader(&summary).await?;
+        let wish = RestoreWish {
+            label: &request.label,
+            objects: &request.objects,
+            database: database.as_ref().map(|database| database.id),
+            replication_num: properties.replication_num.unwrap_or(self.shared.options.replication_num),
+            nodes: inventory::nodes(self.catalog(), self.shared.node).await?.len(),
+            clean: properties.clean,
+        };
+        let draft = inventory::draft(self.catalog(), &reader, wish, at).await?;
+        Ok(RestoreGround { summary, target, database, draft })
     }
 
     async fn accept(&self, change: Change, job: &JobRecord) -> Result<()> {

@@ -19,10 +19,33 @@ const ATTEMPTS: u32 = 3;
 
 /// Takes a snapshot out of its repository. Its space comes back with a sweep, which is asked for.
 pub(crate) async fn drop_snapshot(shared: &Shared, record: &RepositoryRecord, label: &str, force: bool) -> Result<()> {
-    let repository = writable(shared, record, label).await?;
     let desk = shared.desks.of(record.id);
     // No RESTORE is accepted from here on until the snapshot is gone; those that were are seen.
     let _alone = desk.drops.write().await;
+    let (repository, summary) = checked(shared, record, label, force).await?;
+    commit_drop(record, &repository, &summary).await?;
+    desk.ring();
+    Ok(())
+}
+
+/// The snapshot that a DROP would take out, as things stand.
+pub(crate) async fn droppable(
+    shared: &Shared,
+    record: &RepositoryRecord,
+    label: &str,
+    force: bool,
+) -> Result<SnapshotSummary> {
+    Ok(checked(shared, record, label, force).await?.1)
+}
+
+/// Every check of a DROP.
+async fn checked(
+    shared: &Shared,
+    record: &RepositoryRecord,
+    label: &str,
+    force: bool,
+) -> Result<(Repository, SnapshotSummary)> {
+    let repository = writable(shared, record, label).await?;
     let jobs = jobs(shared).await?;
     refuse_while_written(&jobs, record, label)?;
     let summary = existing(&repository, record, label).await?;
@@ -38,9 +61,7 @@ pub(crate) async fn drop_snapshot(shared: &Shared, record: &RepositoryRecord, la
             owner: summary.cluster,
         });
     }
-    commit_drop(record, &repository, &summary).await?;
-    desk.ring();
-    Ok(())
+    Ok((repository, summary))
 }
 
 /// Takes a snapshot out whose time is over, unless a RESTORE here reads it. Gives the generation that the drop made; none,

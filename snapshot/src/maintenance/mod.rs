@@ -13,7 +13,7 @@ mod retention;
 mod round;
 pub(crate) mod verify;
 
-pub(crate) use drop::{drop_snapshot, existing, hold_snapshot, release_snapshot};
+pub(crate) use drop::{drop_snapshot, droppable, existing, hold_snapshot, release_snapshot};
 pub(crate) use plan::journaled_session;
 pub use retention::Judged;
 pub(crate) use retention::{apply as apply_retention, policy};

@@ -105,7 +105,8 @@ async fn delete(
     Ok((plan, swept))
 }
 
-/// Sweeps a repository now, when nobody else does; tells what was deleted.
+/// Sweeps a repository now, when nobody else does, after the sessions of this cluster's dead jobs were ended; tells what
+/// was deleted.
 pub(crate) async fn sweep(
     shared: &Shared,
     record: &RepositoryRecord,
@@ -114,7 +115,10 @@ pub(crate) async fn sweep(
     let desk = shared.desks.of(record.id);
     let _turn = desk.turn.lock().await;
     let mut noted = noted(shared, record.id).await?;
-    let done = delete(shared, record, repository, &mut noted).await;
+    let done = match end_dead_sessions(shared, record, repository).await {
+        Ok(()) => delete(shared, record, repository, &mut noted).await,
+        Err(failed) => Err(failed),
+    };
     note(shared, noted, &done).await?;
     done
 }

@@ -2,7 +2,7 @@
 
 use super::conflict::{Conflict, Conflicts};
 use super::shares::{TaskHead, TaskSizes, split};
-use crate::request::{includes_unnamed, named};
+use crate::request::{excludes_named, includes_unnamed, named};
 use catalog::records::job::{JobCounts, Objects};
 use catalog::records::task::{
     PartitionPlan, PartitionShare, TablePlan, TaskKind, TaskProgress, TaskRecord, TaskState, TaskWork,
@@ -30,9 +30,11 @@ pub fn select(database: &str, tables: Vec<TableRecord>, objects: &Objects) -> Re
             conflicts.push(Conflict::DuplicateTable(spec.table.clone()));
         }
     }
+    let excludes = excludes_named(objects);
     let mut selected = Vec::new();
     for mut table in tables {
         let partitions = match wanted.get(table.name.as_str()) {
+            Some(None) if excludes => continue,
             Some(partitions) => *partitions,
             None if includes_unnamed(objects) => None,
             None => continue,
@@ -47,7 +49,10 @@ pub fn select(database: &str, tables: Vec<TableRecord>, objects: &Objects) -> Re
                     conflicts.push(Conflict::DuplicatePartition { table: table_name, partition });
                 }
             }
-            table.partitions.retain(|entry| chosen.contains(entry.name.as_str()));
+            table.partitions.retain(|entry| chosen.contains(entry.name.as_str()) != excludes);
+            if table.partitions.is_empty() {
+                continue;
+            }
         }
         selected.push(table);
     }
@@ -124,7 +129,14 @@ pub fn cut(
                 });
             }
         }
-        let plan = TablePlan { source: table.record.id.0, record: table.record, creates: false, partitions: plans };
+        let plan = TablePlan {
+            source: table.record.id.0,
+            record: table.record,
+            creates: false,
+            partitions: plans,
+            cleaned: Vec::new(),
+            drops: false,
+        };
         tasks.push(TaskRecord {
             job,
             kind: TaskKind::Table,

@@ -179,6 +179,12 @@ pub enum Conflict {
         /// Its bounds.
         here: String,
     },
+    /// Other tables would go although only a part of the snapshot is restored.
+    #[error(
+        "\"clean_tables\" drops every table that the snapshot does not have, so it goes with a RESTORE of the whole \
+         snapshot only; leave ON and EXCLUDE out"
+    )]
+    CleanTablesOfPart,
     /// There are not as many nodes as replicas are asked for.
     #[error("failed to find {wanted} different hosts for {wanted} replicas, there are {have}; set \"replication_num\"")]
     TooFewNodes {

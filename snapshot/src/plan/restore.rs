@@ -6,9 +6,9 @@
 //! their case, those of columns without. Defaults, comments and properties are not compared.
 
 use super::conflict::{Conflict, Conflicts};
-use crate::request::{includes_unnamed, named};
+use crate::request::{excludes_named, includes_unnamed, named};
 use crate::schema;
-use catalog::records::job::{JobCounts, Objects};
+use catalog::records::job::{Clean, JobCounts, Objects};
 use catalog::records::task::{PartitionPlan, TablePlan};
 use catalog::records::{
     BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, Partitioning, TableRecord, TableState,
@@ -55,7 +55,9 @@ pub struct DraftPartition {
     pub version: Version,
     /// The local partition that it takes the place of.
     pub replaces: Option<PartitionId>,
-    /// Bytes that it brings, one replica.
+    /// Files that it brings, one replica.
+    pub files: u64,
+    /// Bytes in them.
     pub bytes: u64,
 }
 
@@ -72,6 +74,8 @@ pub struct DraftTable {
     pub record: TableRecord,
     /// What is made.
     pub partitions: Vec<DraftPartition>,
+    /// Partitions of the local table that go because the snapshot does not have them.
+    pub cleaned: Vec<PartitionId>,
 }
 
 /// What a restore will do, before ids are taken for it.
@@ -79,6 +83,8 @@ pub struct DraftTable {
 pub struct Draft {
     /// The tables, in the snapshot's order.
     pub tables: Vec<DraftTable>,
+    /// Local tables that go because the snapshot does not have them.
+    pub drops: Vec<TableRecord>,
     /// Replicas of each tablet.
     pub replication_num: u32,
     /// How much there is to do.
@@ -93,7 +99,11 @@ pub struct Draft {
 pub fn select(label: &str, names: &[&str], objects: &Objects) -> Result<Vec<(usize, String)>, Conflicts> {
     let mut conflicts = Vec::new();
     let listed: BTreeSet<&str> = named(objects).iter().map(|spec| spec.table.as_str()).collect();
+    let excludes = excludes_named(objects);
     let mut aliases: BTreeMap<&str, Option<&str>> = BTreeMap::new();
+    // Those that stay away as a whole.
+    let away =
+        |name: &str| excludes && named(objects).iter().any(|spec| spec.table == name && spec.partitions.is_none());
     for spec in named(objects) {
         if !names.contains(&spec.table.as_str()) {
             conflicts.push(Conflict::NotInSnapshot { table: spec.table.clone(), label: label.to_owned() });
@@ -114,6 +124,7 @@ pub fn select(label: &str, names: &[&str], objects: &Objects) -> Result<Vec<(usi
     let mut selected = Vec::new();
     for (position, name) in names.iter().enumerate() {
         let target = match aliases.get(name) {
+            Some(_) if away(name) => continue,
             Some(alias) => alias.unwrap_or(name),
             None if includes_unnamed(objects) => name,
             None => continue,
@@ -147,8 +158,10 @@ pub fn restore(
     local: &BTreeMap<String, LocalTable>,
     replication_num: u32,
     nodes: usize,
+    clean: Clean,
 ) -> Result<Draft, Conflicts> {
     let mut conflicts = Vec::new();
+    let drops = if clean.tables { not_in_snapshot(objects, tables, local, &mut conflicts) } else { Vec::new() };
     let mut drafts = Vec::with_capacity(tables.len());
     let mut counts = JobCounts::default();
     if usize::try_from(replication_num).unwrap_or(usize::MAX) > nodes {
@@ -163,6 +176,10 @@ pub fn restore(
         let wanted = partitions_wanted(label, objects, table, &mut conflicts);
         let here = local.get(name).map(|local| &local.record);
         let comparable = here.is_none_or(|here| compare(here, &table.record, &mut conflicts));
+        let cleaned = match here {
+            Some(here) if clean.partitions && comparable => only_here(here, &table.record),
+            Some(_) | None => Vec::new(),
+        };
         let mut partitions = Vec::with_capacity(wanted.len());
         for entry in wanted {
             let Some(known) = table.partitions.get(&entry.id) else {
@@ -175,7 +192,7 @@ pub fn restore(
             counts.files += known.files;
             counts.bytes += known.bytes;
             let found = match here {
-                Some(here) if comparable => fit(here, &table.record, entry, &mut conflicts),
+                Some(here) if comparable => fit(here, &table.record, entry, &cleaned, &mut conflicts),
                 Some(_) | None => None,
             };
             let entry = match found {
@@ -184,7 +201,8 @@ pub fn restore(
                 None => PartitionEntry { name: partition_name(table, entry, name), ..entry.clone() },
             };
             let replaces = found.map(|found| found.id);
-            partitions.push(DraftPartition { entry, version: known.version, replaces, bytes: known.bytes });
+            let SnapshotPartition { version, files, bytes } = *known;
+            partitions.push(DraftPartition { entry, version, replaces, files, bytes });
         }
         counts.tables += 1;
         drafts.push(DraftTable {
@@ -193,10 +211,36 @@ pub fn restore(
             existing: here.map(|here| here.id),
             record: description(here, &table.record, name, replication_num),
             partitions,
+            cleaned,
         });
     }
     Conflicts::check(conflicts)?;
-    Ok(Draft { tables: drafts, replication_num, counts })
+    Ok(Draft { tables: drafts, drops, replication_num, counts })
+}
+
+/// Local tables that the snapshot does not have.
+fn not_in_snapshot(
+    objects: &Objects,
+    tables: &[(SnapshotTable, String)],
+    local: &BTreeMap<String, LocalTable>,
+    conflicts: &mut Vec<Conflict>,
+) -> Vec<TableRecord> {
+    if *objects != Objects::All {
+        conflicts.push(Conflict::CleanTablesOfPart);
+        return Vec::new();
+    }
+    let restored: BTreeSet<&str> = tables.iter().map(|(_, name)| name.as_str()).collect();
+    let drops = local.values().map(|table| &table.record).filter(|table| !restored.contains(table.name.as_str()));
+    drops.inspect(|table| check_normal(table, conflicts)).cloned().collect()
+}
+
+/// Partitions of a local table that the snapshot's does not have.
+fn only_here(here: &TableRecord, there: &TableRecord) -> Vec<PartitionId> {
+    if here.partitioning == Partitioning::None {
+        return Vec::new();
+    }
+    let only = here.partitions.iter().filter(|entry| there.partition(&entry.name).is_none());
+    only.map(|entry| entry.id).collect()
 }
 
 fn description(here: Option<&TableRecord>, there: &TableRecord, name: &str, replication_num: u32) -> TableRecord {
@@ -227,6 +271,7 @@ fn partitions_wanted<'a>(
     let Some(names) = spec.and_then(|spec| spec.partitions.as_ref()) else {
         return table.record.partitions.iter().collect();
     };
+    let excludes = excludes_named(objects);
     let mut chosen = BTreeSet::new();
     for name in names {
         let (table_name, partition) = (table.record.name.clone(), name.clone());
@@ -236,17 +281,21 @@ fn partitions_wanted<'a>(
             conflicts.push(Conflict::DuplicatePartition { table: table_name, partition });
         }
     }
-    table.record.partitions.iter().filter(|entry| chosen.contains(entry.name.as_str())).collect()
+    table.record.partitions.iter().filter(|entry| chosen.contains(entry.name.as_str()) != excludes).collect()
+}
+
+fn check_normal(here: &TableRecord, conflicts: &mut Vec<Conflict>) {
+    if let TableState::Restoring { job, label } = &here.state {
+        let state = format!("RESTORE (job {job} with label {label})");
+        conflicts.push(Conflict::NotNormal { table: here.name.clone(), state });
+    }
 }
 
 /// Whether the structure of both tables is the same; tells every difference. The answer is whether their partitions can
 /// be compared.
 fn compare(here: &TableRecord, there: &TableRecord, conflicts: &mut Vec<Conflict>) -> bool {
     let table = || here.name.clone();
-    if let TableState::Restoring { job, label } = &here.state {
-        let state = format!("RESTORE (job {job} with label {label})");
-        conflicts.push(Conflict::NotNormal { table: table(), state });
-    }
+    check_normal(here, conflicts);
     if here.model != there.model {
         let (here, there) = (model_name(here.model), model_name(there.model));
         conflicts.push(Conflict::OtherKeyModel { table: table(), here, there });
@@ -278,6 +327,7 @@ fn fit<'a>(
     here: &'a TableRecord,
     there: &TableRecord,
     entry: &PartitionEntry,
+    cleaned: &[PartitionId],
     conflicts: &mut Vec<Conflict>,
 ) -> Option<&'a PartitionEntry> {
     if here.partitioning == Partitioning::None {
@@ -304,7 +354,7 @@ fn fit<'a>(
         }
         return Some(found);
     }
-    for other in &here.partitions {
+    for other in here.partitions.iter().filter(|other| !cleaned.contains(&other.id)) {
         if known(other).is_none_or(|bounds| bounds.overlaps(&bounds_there)) {
             conflicts.push(Conflict::Overlap {
                 table: here.name.clone(),
@@ -433,11 +483,16 @@ pub fn assign(draft: Draft, database: DatabaseId, first: u64, now_ms: u64) -> Ve
         for made in table.partitions {
             let id = PartitionId(take(1 + u64::from(made.entry.buckets)));
             let source = made.entry.id.0;
-            let DraftPartition { entry, version, replaces, bytes } = made;
+            let DraftPartition { entry, version, replaces, bytes, .. } = made;
             partitions.push(PartitionPlan { id, source, version, replaces, bytes });
             record.partitions.push(PartitionEntry { id, ..entry });
         }
-        plans.push(TablePlan { record, creates, source: table.source, partitions });
+        let DraftTable { source, cleaned, .. } = table;
+        plans.push(TablePlan { record, creates, source, partitions, cleaned, drops: false });
+    }
+    for record in draft.drops {
+        let (partitions, cleaned) = (Vec::new(), Vec::new());
+        plans.push(TablePlan { record, creates: false, source: 0, partitions, cleaned, drops: true });
     }
     plans
 }
@@ -449,7 +504,8 @@ pub fn tablet_id(partition: PartitionId, bucket: u32) -> TabletId {
 
 /// The column RestoreObjs: which partitions of which table. A partition that is named like its table is not told.
 pub fn objects_text(plans: &[TablePlan]) -> String {
-    super::bounded_list(plans.iter().map(|plan| {
+    let written: Vec<&TablePlan> = plans.iter().filter(|plan| !plan.drops).collect();
+    super::bounded_list(written.iter().map(|plan| {
         let names: Vec<&str> = plan.record.partitions.iter().map(|entry| entry.name.as_str()).collect();
         match names.as_slice() {
             [only] if *only == plan.record.name => plan.record.name.clone(),

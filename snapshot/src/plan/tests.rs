@@ -1,5 +1,5 @@
 use super::*;
-use catalog::records::job::{ObjectSpec, Objects};
+use catalog::records::job::{Clean, ObjectSpec, Objects};
 use catalog::records::task::{PartitionShare, TaskKind, TaskWork};
 use catalog::records::{
     BoundsRecord, ColumnRecord, Distribution, KeyModelRecord, PartitionEntry, PartitionRecord, PartitionState,
@@ -258,7 +258,7 @@ fn local(tables: Vec<TableRecord>) -> BTreeMap<String, LocalTable> {
 }
 
 fn draft(snapshot: Vec<TableRecord>, here: Vec<TableRecord>) -> Result<Draft, Conflicts> {
-    restore("s1", &Objects::All, &named(snapshot), &local(here), 1, 1)
+    restore("s1", &Objects::All, &named(snapshot), &local(here), 1, 1, Clean::default())
 }
 
 fn told(snapshot: Vec<TableRecord>, here: Vec<TableRecord>) -> Vec<String> {
@@ -275,7 +275,8 @@ fn r10_a_table_that_is_not_in_the_snapshot_is_told() {
 #[test]
 fn r11_a_partition_that_is_not_in_the_snapshot_is_told() {
     let objects = Objects::Listed(vec![spec("a", Some(&["p7"]), None)]);
-    let told = restore("s1", &objects, &named(vec![plain(100, "a")]), &local(vec![]), 1, 1).unwrap_err();
+    let told =
+        restore("s1", &objects, &named(vec![plain(100, "a")]), &local(vec![]), 1, 1, Clean::default()).unwrap_err();
     assert_eq!(told.to_string(), "partition p7 of table a does not exist in snapshot s1");
 }
 
@@ -360,7 +361,7 @@ fn t7_case_of_column_names_comments_defaults_and_properties_do_not_matter() {
 #[test]
 fn t9_an_alias_onto_an_existing_table_of_the_same_structure_overwrites_it() {
     let tables = vec![(in_snapshot(plain(100, "a")), "b".to_owned())];
-    let draft = restore("s1", &Objects::All, &tables, &local(vec![plain(500, "b")]), 1, 1).unwrap();
+    let draft = restore("s1", &Objects::All, &tables, &local(vec![plain(500, "b")]), 1, 1, Clean::default()).unwrap();
     assert_eq!(draft.tables[0].existing, Some(TableId(500)));
     assert_eq!(draft.tables[0].partitions[0].replaces, Some(PartitionId(501)));
     assert_eq!(draft.tables[0].partitions[0].entry.name, "b");
@@ -429,7 +430,8 @@ fn t17_t18_what_is_only_here_is_not_in_the_plan() {
 fn t20_t22_a_new_table_has_just_the_partitions_asked_for_and_the_jobs_replicas() {
     let objects = Objects::Listed(vec![spec("a", Some(&["p2"]), Some("copy"))]);
     let there = ranged(100, "a", &[("p1", range("0", "10"), 1), ("p2", range("10", "20"), 2)]);
-    let draft = restore("s1", &objects, &[(in_snapshot(there), "copy".into())], &local(vec![]), 3, 3).unwrap();
+    let draft = restore("s1", &objects, &[(in_snapshot(there), "copy".into())], &local(vec![]), 3, 3, Clean::default())
+        .unwrap();
     assert_eq!(ids_needed(&draft), 4);
     let plans = assign(draft, DatabaseId(8), 1_000, 77);
     let record = &plans[0].record;
@@ -453,14 +455,15 @@ fn t20_t22_a_new_table_has_just_the_partitions_asked_for_and_the_jobs_replicas()
 #[test]
 fn t20_the_only_partition_is_named_like_its_table() {
     let tables = vec![(in_snapshot(plain(100, "a")), "copy".to_owned())];
-    let draft = restore("s1", &Objects::All, &tables, &local(vec![]), 1, 1).unwrap();
+    let draft = restore("s1", &Objects::All, &tables, &local(vec![]), 1, 1, Clean::default()).unwrap();
     assert_eq!(draft.tables[0].partitions[0].entry.name, "copy");
     assert_eq!(restore_objects_text(&assign(draft, DatabaseId(1), 1, 0)), "copy");
 }
 
 #[test]
 fn t21_too_few_nodes_for_the_replicas_are_told() {
-    let told = restore("s1", &Objects::All, &named(vec![plain(100, "a")]), &local(vec![]), 3, 2).unwrap_err();
+    let told = restore("s1", &Objects::All, &named(vec![plain(100, "a")]), &local(vec![]), 3, 2, Clean::default())
+        .unwrap_err();
     assert_eq!(
         told.to_string(),
         "failed to find 3 different hosts for 3 replicas, there are 2; set \"replication_num\""

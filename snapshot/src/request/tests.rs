@@ -134,6 +134,8 @@ fn the_other_restore_properties_are_read() {
         ("meta_version", "22"),
         ("starrocks_meta_version", "4"),
         ("allow_load", "TRUE"),
+        ("clean_tables", "true"),
+        ("clean_partitions", "False"),
         ("timeout", "3600"),
     ]);
     let expected = RestoreProperties {
@@ -142,6 +144,7 @@ fn the_other_restore_properties_are_read() {
         limits: JobLimits::default(),
         replication_num: Some(3),
         allow_load: true,
+        clean: catalog::records::job::Clean { partitions: false, tables: true },
     };
     assert_eq!(taken.unwrap(), expected);
     assert!(told(restore(&[("backup_timestamp", "t"), ("replication_num", "0")])).contains("at least 1, not 0"));

@@ -8,7 +8,7 @@ use env::disk::Disk;
 use env::ids::{JobId, TabletId, Version};
 use env::rt;
 use std::sync::Arc;
-use tablet::{ErrorKind, ImageFile, StagedFile, StagedTablet, TabletImageMeta, TabletStore};
+use tablet::{ErrorKind, ImageFile, StagedFile, StagedTablet, TabletImage, TabletImageMeta, TabletStore};
 
 /// A tablet store as a source, with the disk that it is on.
 #[derive(Debug, Clone)]
@@ -28,6 +28,14 @@ fn source_file(tablet: TabletId, file: ImageFile) -> SourceFile {
     // Tablets have numbers of their own in a cluster, also restored ones.
     let identity = file.uid.unwrap_or_else(|| format!("{tablet}-{}", file.name));
     SourceFile { name: file.name, identity, len_bytes: file.len_bytes, crc32: file.crc32 }
+}
+
+fn source_image(image: TabletImage) -> Result<SourceImage> {
+    let tablet = image.tablet;
+    let files = image.meta.files.iter().cloned().map(|file| source_file(tablet, file)).collect();
+    let meta = serde_json::to_value(&image.meta)
+        .map_err(|failed| Error::Internal(format!("the image of tablet {tablet} cannot be JSON: {failed}")))?;
+    Ok(SourceImage { version: image.version, lineage: image.meta.lineage, meta, files })
 }
 
 fn unreadable(tablet: TabletId, failed: &serde_json::Error) -> Error {
@@ -65,11 +73,15 @@ impl SnapshotSource for TabletSource {
     }
 
     fn image(&self, owner: JobId, tablet: TabletId) -> Result<SourceImage> {
-        let image = self.store.pinned(owner, tablet)?;
-        let files = image.meta.files.iter().cloned().map(|file| source_file(tablet, file)).collect();
-        let meta = serde_json::to_value(&image.meta)
-            .map_err(|failed| Error::Internal(format!("the image of tablet {tablet} cannot be JSON: {failed}")))?;
-        Ok(SourceImage { version: image.version, lineage: image.meta.lineage, meta, files })
+        source_image(self.store.pinned(owner, tablet)?)
+    }
+
+    fn peek(&self, tablet: TabletId, version: Version) -> Result<Option<SourceImage>> {
+        match self.store.image(tablet, version) {
+            Ok(image) => source_image(image).map(Some),
+            Err(gone) if matches!(gone.kind(), ErrorKind::Conflict | ErrorKind::NotFound) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        }
     }
 
     async fn open(&self, owner: JobId, tablet: TabletId, name: &str) -> Result<Bytes> {

@@ -1,6 +1,6 @@
 use super::*;
 use catalog::Revision;
-use catalog::records::job::{JobKind, JobLimits, JobTimes, Objects, RestoreSpec};
+use catalog::records::job::{Clean, JobKind, JobLimits, JobTimes, Objects, RestoreSpec};
 use env::ids::{DatabaseId, JobId, RepositoryId};
 use proptest::prelude::*;
 
@@ -51,6 +51,7 @@ fn restore(progress: RestoreState) -> JobRecord {
         replication_num: None,
         allow_load: false,
         creates_database: false,
+        clean: Clean::default(),
     };
     job(JobWork::Restore { spec, progress })
 }

@@ -1,6 +1,7 @@
 use super::*;
 use catalog::records::job::{
-    BackupState, Cut, JobLimits, JobStatus, JobTimes, Objects, RestoreSpec, RestoreState, StatusCode, TaskMessage,
+    BackupState, Clean, Cut, JobLimits, JobStatus, JobTimes, Objects, RestoreSpec, RestoreState, StatusCode,
+    TaskMessage,
 };
 use env::ids::{DatabaseId, JobId, RepositoryId};
 
@@ -66,6 +67,7 @@ fn a_cancelled_restore_shows_code_and_message() {
         replication_num: Some(3),
         allow_load: true,
         creates_database: false,
+        clean: Clean::default(),
     };
     let progress = RestoreState::Cancelled { plan: None, cleaned: false };
     let mut job = job(JobWork::Restore { spec, progress });

@@ -23,6 +23,7 @@ mod damage;
 mod dedup;
 mod export;
 mod faults;
+mod full;
 mod maintenance;
 mod repositories;
 mod restore;

@@ -74,7 +74,7 @@ async fn what_is_overwritten_goes_to_the_recycle_bin() {
     assert_eq!(job.objects_text, "events PARTITIONS [p2]");
     let recycled = world.catalog.recycled(At::Latest).await.unwrap();
     assert_eq!(recycled.len(), 1);
-    let Recycled::Overwritten { job: by, table } = &recycled[0].what else { panic!("{recycled:?}") };
+    let Recycled::Overwritten { job: by, table, .. } = &recycled[0].what else { panic!("{recycled:?}") };
     assert_eq!((*by, table.name.as_str()), (job.id, "events"));
     let names: Vec<&str> = table.partitions.iter().map(|entry| entry.name.as_str()).collect();
     assert_eq!(names, ["p2"]);

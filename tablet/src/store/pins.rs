@@ -94,6 +94,17 @@ impl TabletStore {
         Ok(TabletImage { tablet, version: state.version, meta })
     }
 
+    /// The image of a tablet at a version that is still kept, without a pin: a moment later it may be gone.
+    ///
+    /// # Errors
+    /// `NotFound` for a tablet, `Conflict` for a version that is not kept any more.
+    pub fn image(&self, tablet: TabletId, version: Version) -> Result<TabletImage> {
+        let live = self.inner.live(tablet)?;
+        let state = live.at(version)?;
+        let meta = TabletImageMeta::of(&live.schema, &state);
+        Ok(TabletImage { tablet, version: state.version, meta })
+    }
+
     /// The bytes of one file of a pinned image: a memory map of a segment, a small buffer for a delete vector. They stay
     /// readable after the pin has gone. The length is checked here, the checksum by whoever reads the bytes.
     ///

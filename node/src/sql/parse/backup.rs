@@ -70,9 +70,10 @@ impl Cursor<'_> {
         self.want(&["TO"])?;
         let repository = self.name(NameKind::Repository)?;
         let objects = self.objects()?;
+        let excluded = self.excluded(objects.is_some())?;
         let properties = self.properties()?;
         let database = database.or(label.database);
-        if catalogs.is_some() && (database.is_some() || objects.is_some()) {
+        if catalogs.is_some() && (database.is_some() || objects.is_some() || excluded.is_some()) {
             return Err(SqlError::syntax(
                 "a backup of external catalogs has no database and no ON",
                 at.line,
@@ -86,6 +87,7 @@ impl Cursor<'_> {
             repository,
             catalogs,
             objects,
+            excluded,
             properties,
         })))
     }
@@ -118,9 +120,10 @@ impl Cursor<'_> {
             .hint("write the target once"));
         }
         let objects = self.objects()?;
+        let excluded = self.excluded(objects.is_some())?;
         let properties = self.properties()?;
         let target_database = alias.or(label.database).or_else(|| snapshot_database.clone());
-        if catalogs.is_some() && (target_database.is_some() || objects.is_some()) {
+        if catalogs.is_some() && (target_database.is_some() || objects.is_some() || excluded.is_some()) {
             return Err(SqlError::syntax(
                 "a restore of external catalogs has no database and no ON",
                 label_at.line,
@@ -135,6 +138,7 @@ impl Cursor<'_> {
             target_database,
             catalogs,
             objects,
+            excluded,
             properties,
         })))
     }
@@ -175,6 +179,34 @@ impl Cursor<'_> {
             return Err(self.wrong("ON (..) is empty").hint("leave ON out for everything"));
         }
         Ok(Some(self.parens(Self::object_selection)?))
+    }
+
+    /// `[EXCLUDE (object, ..)]`
+    fn excluded(&mut self, listed: bool) -> Parsed<Option<Vec<NamedObject>>> {
+        if !self.is("EXCLUDE") {
+            return Ok(None);
+        }
+        if listed {
+            return Err(self
+                .wrong("ON and EXCLUDE do not go together")
+                .hint("list either what is meant or what is not"));
+        }
+        self.skip();
+        if self.is_token(&Token::LParen) && self.is_token_at(1, &Token::RParen) {
+            return Err(self.wrong("EXCLUDE (..) is empty").hint("leave EXCLUDE out for everything"));
+        }
+        let named = |cursor: &mut Self| {
+            let at = cursor.here();
+            match cursor.object_selection()? {
+                ObjectSelection::Named(NamedObject { alias: Some(_), .. }) => {
+                    Err(SqlError::syntax("what is excluded has no other name", at.line, at.column))
+                }
+                ObjectSelection::Named(named) => Ok(named),
+                ObjectSelection::All(_) => Err(SqlError::syntax("EXCLUDE takes names", at.line, at.column)
+                    .hint("list what is meant after ON instead")),
+            }
+        };
+        Ok(Some(self.parens(named)?))
     }
 
     fn object_selection(&mut self) -> Parsed<ObjectSelection> {

@@ -5,6 +5,7 @@ mod alter;
 mod backup;
 mod data;
 mod partition;
+mod recover;
 mod session;
 mod show;
 mod table;
@@ -21,8 +22,8 @@ use super::statement::{Explain, ExplainMode, Statement};
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
     "ALTER", "APPLY", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
-    "GRANT", "HOLD", "INSERT", "KILL", "RELEASE", "RESTORE", "REVOKE", "ROLLBACK", "SELECT", "SET", "SHOW", "START",
-    "SWEEP", "TRUNCATE", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
+    "GRANT", "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "REVOKE", "ROLLBACK", "SELECT", "SET", "SHOW",
+    "START", "SWEEP", "TRUNCATE", "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
@@ -47,7 +48,6 @@ const FOREIGN: &[&str] = &[
     "PAUSE",
     "PREPARE",
     "PURGE",
-    "RECOVER",
     "REFRESH",
     "RENAME",
     "REPLACE",
@@ -95,6 +95,8 @@ impl Cursor<'_> {
             "BACKUP" => self.backup(),
             "RESTORE" => self.restore(),
             "CANCEL" => self.cancel(),
+            "RECOVER" => self.recover(),
+            "UNDO" => self.undo(),
             "HOLD" => self.hold_snapshot(),
             "RELEASE" => self.release_snapshot(),
             "APPLY" => self.apply_retention(),
@@ -229,9 +231,18 @@ impl Cursor<'_> {
             let statement = Box::new(self.any_statement()?);
             return Ok(Statement::Explain(Explain { mode, statement }));
         }
+        let drops = self.is("DROP") && self.is_at(1, "SNAPSHOT");
+        if drops || self.begins_job("BACKUP") || self.begins_job("RESTORE") {
+            return Ok(Statement::ExplainJob(Box::new(self.any_statement()?)));
+        }
         let table = self.object(NameKind::Table)?;
         let column = if self.at_end() { None } else { Some(self.name(NameKind::Column)?) };
         Ok(Statement::Describe { table, column })
+    }
+
+    /// Whether BACKUP or RESTORE begins a statement here and is not the name of a table.
+    fn begins_job(&self, verb: &str) -> bool {
+        self.is(verb) && ["SNAPSHOT", "DATABASE", "ALL", "EXTERNAL"].iter().any(|next| self.is_at(1, next))
     }
 
     fn is_explainable(&self, ahead: usize) -> bool {

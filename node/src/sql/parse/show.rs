@@ -106,6 +106,11 @@ impl Cursor<'_> {
                 let filter = self.optional_where()?;
                 Ok(Show::Load { database, filter })
             }
+            "CATALOG" => {
+                self.want(&["CATALOG", "RECYCLE", "BIN"])?;
+                let filter = self.optional_where()?;
+                Ok(Show::RecycleBin { filter })
+            }
             "REPOSITORIES" => {
                 self.skip();
                 Ok(Show::Repositories)

@@ -17,7 +17,7 @@ pub struct CreateRepository {
     pub properties: Properties,
 }
 
-/// `BACKUP [catalogs] [DATABASE d] SNAPSHOT [d.]label TO r [ON (..)] [PROPERTIES (..)]`
+/// `BACKUP [catalogs] [DATABASE d] SNAPSHOT [d.]label TO r [ON (..) | EXCLUDE (..)] [PROPERTIES (..)]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Backup {
     /// The database whose objects are backed up, from `DATABASE d` or from before the label's dot; the two never differ.
@@ -31,11 +31,13 @@ pub struct Backup {
     pub catalogs: Option<Catalogs>,
     /// What is backed up; `None` means the whole database, `Some` is never empty.
     pub objects: Option<Vec<ObjectSelection>>,
+    /// What is left out of the whole database; `Some` is never empty and never together with `objects`.
+    pub excluded: Option<Vec<NamedObject>>,
     /// `type`, `timeout` and the like, unchecked.
     pub properties: Properties,
 }
 
-/// `RESTORE SNAPSHOT [d.]label FROM r [catalogs] [DATABASE a [AS b]] [ON (..)] [PROPERTIES (..)]`
+/// `RESTORE SNAPSHOT [d.]label FROM r [catalogs] [DATABASE a [AS b]] [ON (..) | EXCLUDE (..)] [PROPERTIES (..)]`
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restore {
     /// The snapshot's label.
@@ -51,6 +53,8 @@ pub struct Restore {
     pub catalogs: Option<Catalogs>,
     /// What is restored; `None` means everything in the snapshot, `Some` is never empty.
     pub objects: Option<Vec<ObjectSelection>>,
+    /// What of the snapshot is left out; `Some` is never empty and never together with `objects`.
+    pub excluded: Option<Vec<NamedObject>>,
     /// `backup_timestamp` and the like, unchecked.
     pub properties: Properties,
 }

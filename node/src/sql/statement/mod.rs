@@ -6,6 +6,7 @@
 mod account;
 mod backup;
 mod data;
+mod recover;
 mod session;
 mod show;
 mod table;
@@ -21,6 +22,7 @@ pub use backup::{
     Restore, SnapshotFilter,
 };
 pub use data::{AssignedValue, Assignment, Delete, Insert, InsertSource, Update};
+pub use recover::Recover;
 pub use session::{Explain, ExplainMode, Kill, Scope, SetItem, SetValue};
 pub use show::{Filter, Show};
 pub use table::{
@@ -107,6 +109,8 @@ pub enum Statement {
     Query(Box<ast::Statement>),
     /// `EXPLAIN ..`
     Explain(Explain),
+    /// `EXPLAIN BACKUP ..`, `EXPLAIN RESTORE ..`, `EXPLAIN DROP SNAPSHOT ..`
+    ExplainJob(Box<Statement>),
     /// `DESC t [c]`
     Describe {
         /// The table.
@@ -142,6 +146,13 @@ pub enum Statement {
         /// `FOR EXTERNAL CATALOG` was written.
         external_catalog: bool,
     },
+    /// `UNDO RESTORE [FROM d]`
+    UndoRestore {
+        /// The database; `None` means the session's.
+        database: Option<String>,
+    },
+    /// `RECOVER ..`
+    Recover(Recover),
     /// `ALTER BACKUP ..`, `ALTER RESTORE ..`
     AlterJob(AlterJob),
     /// `DROP SNAPSHOT ..`, `HOLD SNAPSHOT ..`, `VERIFY REPOSITORY ..` and the like
@@ -178,7 +189,7 @@ impl Statement {
             Self::Update(_) => "UPDATE",
             Self::Delete(_) => "DELETE",
             Self::Query(_) => "SELECT",
-            Self::Explain(_) => "EXPLAIN",
+            Self::Explain(_) | Self::ExplainJob(_) => "EXPLAIN",
             Self::Describe { .. } => "DESC",
             Self::Show(_) => "SHOW",
             Self::CreateRepository(_) => "CREATE REPOSITORY",
@@ -187,6 +198,8 @@ impl Statement {
             Self::Restore(_) => "RESTORE",
             Self::CancelBackup { .. } => "CANCEL BACKUP",
             Self::CancelRestore { .. } => "CANCEL RESTORE",
+            Self::UndoRestore { .. } => "UNDO RESTORE",
+            Self::Recover(_) => "RECOVER",
             Self::AlterJob(AlterJob { restore: false, .. }) => "ALTER BACKUP",
             Self::AlterJob(AlterJob { restore: true, .. }) => "ALTER RESTORE",
             Self::Upkeep(upkeep) => upkeep.verb(),

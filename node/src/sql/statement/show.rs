@@ -76,6 +76,11 @@ pub enum Show {
         filter: Option<Box<ast::Expr>>,
     },
 
+    /// `SHOW CATALOG RECYCLE BIN [WHERE ..]`
+    RecycleBin {
+        /// Which.
+        filter: Option<Box<ast::Expr>>,
+    },
     /// `SHOW REPOSITORIES`
     Repositories,
     /// `SHOW BACKUP [FROM d] [WHERE ..]`

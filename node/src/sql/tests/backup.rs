@@ -52,6 +52,7 @@ fn backup_of_tables_and_partitions() {
             }),
             ObjectSelection::Named(table("example_tbl2")),
         ]),
+        excluded: None,
         properties: Properties::from([("type".to_owned(), "full".to_owned())]),
     };
     assert_eq!(statement, Statement::Backup(Box::new(expected)));
@@ -86,6 +87,7 @@ fn restore_under_other_names() {
             }),
             ObjectSelection::Named(NamedObject { alias: Some("new_tbl".to_owned()), ..table("backup_tbl2") }),
         ]),
+        excluded: None,
         properties: Properties::from([("backup_timestamp".to_owned(), "2018-05-04-17-11-01".to_owned())]),
     };
     assert_eq!(statement, Statement::Restore(Box::new(expected)));
@@ -203,6 +205,7 @@ fn what_backup_means() {
         "backup database backup snapshot snapshot to restore",
         "BACKUP SNAPSHOT l TO r ON (t)",
         "BACKUP SNAPSHOT l TO r ON (TABLE t PARTITION p, TABLES u PARTITIONS (a, b))",
+        "BACKUP SNAPSHOT l TO r EXCLUDE (t, TABLE u PARTITION (a, b), VIEW v)",
         "BACKUP SNAPSHOT l TO r ON (t TEMPORARY PARTITION (p))",
         "BACKUP SNAPSHOT l TO r ON (t TEMPORARY PARTITIONS p AS u)",
         "BACKUP SNAPSHOT l TO r ON (ALL TABLES, ALL TABLE, VIEW v, ALL VIEWS, FUNCTION f, ALL FUNCTION)",
@@ -232,6 +235,7 @@ fn what_restore_means() {
         "RESTORE SNAPSHOT b.l FROM r DATABASE a",
         "RESTORE SNAPSHOT b.l FROM r DATABASE a AS b",
         "RESTORE SNAPSHOT l FROM r DATABASE a AS b ON (TABLE t PARTITION (p) AS u, VIEW v AS w, FUNCTION f) PROPERTIES ('backup_timestamp'='t')",
+        "RESTORE SNAPSHOT l FROM r EXCLUDE (t PARTITION p) PROPERTIES ('backup_timestamp'='t')",
         "RESTORE SNAPSHOT l FROM r ALL EXTERNAL CATALOGS",
         "RESTORE SNAPSHOT l FROM r EXTERNAL CATALOG (a AS b, c)",
         "SHOW RESTORE",
@@ -313,5 +317,45 @@ fn what_the_family_refuses() {
         "CANCEL LOAD FROM d",
         "CANCEL BACKUP d",
         "CANCEL BACKUP FOR d",
+    ]));
+}
+
+#[test]
+fn what_bringing_back_means() {
+    snapshot!(meanings(&[
+        "RECOVER DATABASE d",
+        "recover schema d 17 as e",
+        "RECOVER TABLE d.t",
+        "RECOVER TABLE t AS u",
+        "RECOVER TABLE t 42 AS u",
+        "RECOVER PARTITION p FROM d.t",
+        "RECOVER PARTITION p 7 FROM t",
+        "UNDO RESTORE",
+        "UNDO RESTORE FROM d",
+        "undo restore in d",
+        "SHOW CATALOG RECYCLE BIN",
+        "SHOW CATALOG RECYCLE BIN WHERE Name = 'x'",
+        "EXPLAIN BACKUP SNAPSHOT d.l TO r",
+        "explain restore snapshot l from r",
+        "EXPLAIN DROP SNAPSHOT l ON r FORCE",
+        "EXPLAIN backup",
+        "DESC restore",
+    ]));
+    snapshot!(refusals(&[
+        "RECOVER",
+        "RECOVER VIEW v",
+        "RECOVER TABLE t -1",
+        "RECOVER TABLE t x",
+        "RECOVER PARTITION p",
+        "RECOVER DATABASE d AS",
+        "UNDO",
+        "UNDO BACKUP",
+        "UNDO RESTORE d",
+        "SHOW CATALOG",
+        "EXPLAIN DROP TABLE t",
+        "BACKUP SNAPSHOT l TO r ON (t) EXCLUDE (u)",
+        "BACKUP SNAPSHOT l TO r EXCLUDE ()",
+        "BACKUP SNAPSHOT l TO r EXCLUDE (ALL TABLES)",
+        "RESTORE SNAPSHOT l FROM r EXCLUDE (t AS u)",
     ]));
 }

@@ -228,8 +228,20 @@ fn selection() -> impl Strategy<Value = ObjectSelection> {
     prop_oneof![1 => kind().prop_map(ObjectSelection::All), 4 => named]
 }
 
-fn selections() -> impl Strategy<Value = Option<Vec<ObjectSelection>>> {
-    prop::option::of(prop::collection::vec(selection(), 1..4))
+/// What is listed, or what is left out.
+fn selected() -> impl Strategy<Value = (Option<Vec<ObjectSelection>>, Option<Vec<NamedObject>>)> {
+    let some = prop::option::of(prop::collection::vec(selection(), 1..4));
+    (some, any::<bool>()).prop_map(|(objects, leave_out)| match objects {
+        Some(objects) if leave_out => {
+            let named = |selection| match selection {
+                ObjectSelection::Named(named) => Some(NamedObject { alias: None, ..named }),
+                ObjectSelection::All(_) => None,
+            };
+            let names: Vec<NamedObject> = objects.into_iter().filter_map(named).collect();
+            (None, Some(names).filter(|names| !names.is_empty()))
+        }
+        objects => (objects, None),
+    })
 }
 
 fn catalogs(aliases: bool) -> impl Strategy<Value = Catalogs> {
@@ -244,14 +256,15 @@ fn backup() -> impl Strategy<Value = Backup> {
         label(),
         plain_name(),
         prop::option::weighted(0.2, catalogs(false)),
-        selections(),
+        selected(),
         properties(),
     )
-        .prop_map(|(database, label, repository, catalogs, objects, properties)| Backup {
+        .prop_map(|(database, label, repository, catalogs, (objects, excluded), properties)| Backup {
             database: database.filter(|_| catalogs.is_none()),
             label,
             repository,
             objects: objects.filter(|_| catalogs.is_none()),
+            excluded: excluded.filter(|_| catalogs.is_none()),
             catalogs,
             properties,
         })
@@ -264,10 +277,10 @@ fn restore() -> impl Strategy<Value = Restore> {
         prop::option::of(database_name()),
         prop::option::of(database_name()),
         prop::option::weighted(0.2, catalogs(true)),
-        selections(),
+        selected(),
         properties(),
     )
-        .prop_map(|(label, repository, source, target, catalogs, objects, properties)| {
+        .prop_map(|(label, repository, source, target, catalogs, (objects, excluded), properties)| {
             let source = source.filter(|_| catalogs.is_none());
             Restore {
                 label,
@@ -275,6 +288,7 @@ fn restore() -> impl Strategy<Value = Restore> {
                 target_database: target.filter(|_| catalogs.is_none()).or_else(|| source.clone()),
                 snapshot_database: source,
                 objects: objects.filter(|_| catalogs.is_none()),
+                excluded: excluded.filter(|_| catalogs.is_none()),
                 catalogs,
                 properties,
             }

@@ -1,6 +1,6 @@
 use super::*;
 use catalog::Revision;
-use catalog::records::job::{Cut, JobCounts, JobLimits, JobStatus, JobTimes, Objects, PlanRecord, RestoreSpec};
+use catalog::records::job::{Clean, Cut, JobCounts, JobLimits, JobStatus, JobTimes, Objects, PlanRecord, RestoreSpec};
 use env::ids::{DatabaseId, JobId, RepositoryId};
 use repository::{Generation, Purpose};
 
@@ -43,6 +43,7 @@ fn restore(progress: RestoreState) -> JobRecord {
         replication_num: None,
         allow_load: false,
         creates_database: false,
+        clean: Clean::default(),
     };
     job(JobWork::Restore { spec, progress })
 }
