@@ -5,7 +5,7 @@
 use crate::record::{self, Record};
 use crate::records::{
     CounterRecord, DatabaseRecord, JobRecord, LoadRecord, NodeRecord, PartitionRecord, RecycleRecord, RepositoryRecord,
-    TableRecord, TabletRecord, TaskRecord,
+    RoleRecord, TableRecord, TabletRecord, TaskRecord, UserRecord,
 };
 
 pub use crate::embedded::fuzzing::row;
@@ -13,7 +13,7 @@ pub use crate::embedded::fuzzing::row;
 /// Records: the first byte says of which kind. What can be read is written and read back alike.
 pub fn record(data: &[u8]) {
     let Some((kind, json)) = data.split_first() else { return };
-    match kind % 11 {
+    match kind % 13 {
         0 => one::<DatabaseRecord>(json),
         1 => one::<TableRecord>(json),
         2 => one::<PartitionRecord>(json),
@@ -24,7 +24,9 @@ pub fn record(data: &[u8]) {
         7 => one::<TaskRecord>(json),
         8 => one::<LoadRecord>(json),
         9 => one::<RecycleRecord>(json),
-        _ => one::<CounterRecord>(json),
+        10 => one::<CounterRecord>(json),
+        11 => one::<UserRecord>(json),
+        _ => one::<RoleRecord>(json),
     }
 }
 

@@ -34,6 +34,10 @@ pub const TASKS: &str = "task/";
 pub const LOADS: &str = "load/";
 /// All that the recycle bin holds.
 pub const RECYCLED: &str = "recycle/";
+/// All users.
+pub const USERS: &str = "user/";
+/// All roles.
+pub const ROLES: &str = "role/";
 /// The counter that ids are taken from.
 pub const ID_COUNTER: &str = "counter/id";
 
@@ -180,4 +184,14 @@ pub fn load_labels(database: DatabaseId) -> String {
 /// Something in the recycle bin.
 pub fn recycled(id: u64) -> String {
     format!("recycle/{id}")
+}
+
+/// A user. The host comes first, as it has no `/` in it and a name may have.
+pub fn user(name: &str, host: &str) -> String {
+    format!("user/{host}/{name}")
+}
+
+/// A role.
+pub fn role(name: &str) -> String {
+    format!("role/{name}")
 }

@@ -6,7 +6,7 @@ use crate::keys;
 use crate::record::{Record, Stored};
 use crate::records::{
     CounterRecord, DatabaseRecord, LoadRecord, NameRecord, NodeRecord, PartitionRecord, RecycleRecord,
-    RepositoryRecord, TableRecord, TabletRecord,
+    RepositoryRecord, RoleRecord, TableRecord, TabletRecord, UserRecord,
 };
 use crate::store::{At, MetaStore, Revision};
 use env::ids::{DatabaseId, LoadId, PartitionId, RepositoryId, TableId};
@@ -288,6 +288,42 @@ impl Catalog {
     pub async fn recycled(&self, at: At) -> Result<Vec<Stored<RecycleRecord>>> {
         let mut found: Vec<Stored<RecycleRecord>> = self.list(keys::RECYCLED, at).await?;
         found.sort_by_key(|item| (item.dropped_ms, item.id));
+        Ok(found)
+    }
+
+    /// The user of that name and host pattern.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`].
+    pub async fn user(&self, name: &str, host: &str, at: At) -> Result<Option<Stored<UserRecord>>> {
+        self.get(&keys::user(name, host), at).await
+    }
+
+    /// All users, sorted by name and host.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`].
+    pub async fn users(&self, at: At) -> Result<Vec<Stored<UserRecord>>> {
+        let mut found: Vec<Stored<UserRecord>> = self.list(keys::USERS, at).await?;
+        found.sort_by(|a, b| (&a.name, &a.host).cmp(&(&b.name, &b.host)));
+        Ok(found)
+    }
+
+    /// The role of that name.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`].
+    pub async fn role(&self, name: &str, at: At) -> Result<Option<Stored<RoleRecord>>> {
+        self.get(&keys::role(name), at).await
+    }
+
+    /// All roles, sorted by name.
+    ///
+    /// # Errors
+    /// As [`Catalog::get`].
+    pub async fn roles(&self, at: At) -> Result<Vec<Stored<RoleRecord>>> {
+        let mut found: Vec<Stored<RoleRecord>> = self.list(keys::ROLES, at).await?;
+        found.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(found)
     }
 }

@@ -15,10 +15,12 @@ mod lock;
 pub(crate) mod paths;
 pub(crate) mod views;
 
+use crate::account::{self, Identity};
 use crate::ddl::{Ddl, QualifiedName};
 use crate::error::EngineError;
 use crate::load::stream::Body;
 use crate::load::{BUFFER_BYTES, Loader, Publisher};
+use crate::privilege::{Object, Privilege};
 #[cfg(not(madsim))]
 use crate::query::{Limits, Planner};
 use crate::session::{Session, Variables};
@@ -256,9 +258,14 @@ impl Engine {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// A session of a user.
+    /// A session of a user within this process: no password is asked for.
     pub fn session(&self, user: &str) -> Session {
-        Session::new(self.clone(), user)
+        self.session_of(Identity::anywhere(user), "localhost")
+    }
+
+    /// A session of an account, for a client at an address, who has proven to be its owner.
+    pub fn session_of(&self, identity: Identity, client_host: &str) -> Session {
+        Session::new(self.clone(), identity, client_host)
     }
 
     /// Ends everything in order: statements that run are told to stop, jobs go on when the engine is opened again. Other clones
@@ -283,13 +290,15 @@ impl Engine {
     /// results, not errors.
     ///
     /// # Errors
-    /// 1049, 1146; what the catalog says.
+    /// 1142, 1049, 1146; what the catalog says.
     pub async fn stream_load(
         &self,
         load: StreamLoad,
         body: Body,
         stop: CancellationToken,
     ) -> Result<StreamLoadResult, EngineError> {
+        let access = account::access(self.catalog(), &load.user).await?;
+        access.require(Privilege::Insert, &Object::Table(load.database.clone(), load.table.clone()))?;
         let loader = self.inner.loader.clone();
         self.inner.gate.run(&stop, |stop| async move { loader.stream(load, body, stop).await }).await
     }

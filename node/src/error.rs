@@ -10,6 +10,8 @@ pub mod codes {
     pub const TOO_MANY_CONNECTIONS: u16 = 1040;
     /// Handshake failed.
     pub const HANDSHAKE: u16 = 1043;
+    /// Access to a database denied.
+    pub const DATABASE_DENIED: u16 = 1044;
     /// Wrong user or password.
     pub const ACCESS_DENIED: u16 = 1045;
     /// No database selected.
@@ -36,6 +38,10 @@ pub mod codes {
     pub const KILL_DENIED: u16 = 1095;
     /// Everything else.
     pub const GENERAL: u16 = 1105;
+    /// No such grant.
+    pub const NO_SUCH_GRANT: u16 = 1141;
+    /// Access to a table denied.
+    pub const TABLE_DENIED: u16 = 1142;
     /// Table does not exist.
     pub const NO_SUCH_TABLE: u16 = 1146;
     /// Packet larger than max_allowed_packet.
@@ -46,6 +52,8 @@ pub mod codes {
     pub const UNKNOWN_VARIABLE: u16 = 1193;
     /// Wrong arguments.
     pub const WRONG_ARGUMENTS: u16 = 1210;
+    /// A privilege on the cluster is missing.
+    pub const PRIVILEGE_DENIED: u16 = 1227;
     /// Not supported.
     pub const UNSUPPORTED: u16 = 1235;
     /// Unknown prepared statement.
@@ -56,6 +64,8 @@ pub mod codes {
     pub const INVALID_CHARACTER_STRING: u16 = 1300;
     /// Query interrupted.
     pub const INTERRUPTED: u16 = 1317;
+    /// A statement about users or roles cannot be done.
+    pub const CANNOT_USER: u16 = 1396;
     /// Fetch without an open cursor.
     pub const NO_OPEN_CURSOR: u16 = 1421;
     /// Too many prepared statements.
@@ -85,7 +95,14 @@ pub fn sql_state(code: u16) -> &'static str {
         | codes::PACKETS_OUT_OF_ORDER => "08S01",
         codes::ACCESS_DENIED => "28000",
         codes::NO_DATABASE => "3D000",
-        codes::UNKNOWN_DATABASE | codes::SYNTAX | codes::UNSUPPORTED | codes::TOO_MANY_STATEMENTS => "42000",
+        codes::DATABASE_DENIED
+        | codes::NO_SUCH_GRANT
+        | codes::TABLE_DENIED
+        | codes::PRIVILEGE_DENIED
+        | codes::UNKNOWN_DATABASE
+        | codes::SYNTAX
+        | codes::UNSUPPORTED
+        | codes::TOO_MANY_STATEMENTS => "42000",
         codes::TABLE_EXISTS => "42S01",
         codes::UNKNOWN_TABLE | codes::NO_SUCH_TABLE => "42S02",
         codes::UNKNOWN_COLUMN => "42S22",

@@ -1,6 +1,7 @@
 //! Doors for the fuzz targets: bytes from outside go into the private readers, and what must hold of what comes out is
 //! asserted here. Always compiled, for behind a feature the workspace and the binary would be two builds of this crate.
 
+use crate::account::Identity;
 use crate::http::headers;
 use crate::load::csv::{Batches, CsvError};
 use crate::stream_load::CsvFormat;
@@ -56,7 +57,9 @@ pub fn load_headers(data: &[u8]) {
         };
         map.append(name, value);
     }
-    let Ok(load) = headers::parse(&map, "root", "db", "t", || "made-up".to_owned()) else { return };
+    let Ok(load) = headers::parse(&map, &Identity::anywhere("root"), "db", "t", || "made-up".to_owned()) else {
+        return;
+    };
     let crate::stream_load::LoadFormat::Csv(csv) = &load.format;
     assert!(!csv.column_separator.is_empty() && !csv.row_delimiter.is_empty());
     assert!((0.0..=1.0).contains(&load.max_filter_ratio) && !load.timeout.is_zero() && !load.label.is_empty());

@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "called with its own statements only")]
 
+use crate::account::{self, Access};
 use crate::engine::{Engine, clock};
 use crate::error::{EngineError, ErrorKind};
 use crate::result::Outcome;
@@ -271,13 +272,16 @@ async fn cancel(
     Ok(engine.jobs().cancel(id, kind).await?)
 }
 
-/// `SHOW BACKUP`, `SHOW RESTORE`: the last job of the kind.
-pub(crate) async fn last(engine: &Engine, database: &str, kind: JobKind) -> Result<Grid, EngineError> {
+/// `SHOW BACKUP`, `SHOW RESTORE`: the last job of the kind. A BACKUP is shown to whoever may back up all of its tables.
+pub(crate) async fn last(engine: &Engine, access: &Access, database: &str, kind: JobKind) -> Result<Grid, EngineError> {
     let found = engine.jobs().database(database).await?.ok_or_else(|| EngineError::unknown_database(database))?;
     let mut grid = match kind {
         JobKind::Backup => Grid::new(BACKUP_COLUMNS),
         JobKind::Restore => Grid::new(RESTORE_COLUMNS),
     };
+    if kind == JobKind::Backup && !account::may_export_last(engine, access, database).await? {
+        return Ok(grid);
+    }
     if let Some(job) = engine.jobs().last(found, kind).await? {
         fill(&mut grid, job.columns());
     }

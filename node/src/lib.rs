@@ -8,6 +8,7 @@
 
 #![cfg_attr(madsim, expect(dead_code, reason = "what only queries and doors use"))]
 
+pub mod account;
 #[cfg(not(madsim))]
 pub mod cli;
 mod ddl;
@@ -25,6 +26,7 @@ mod load;
 #[cfg(not(madsim))]
 pub mod mysql;
 mod preview;
+mod privilege;
 #[cfg(not(madsim))]
 mod query;
 pub mod result;
@@ -34,4 +36,6 @@ pub mod session;
 mod show;
 pub mod sql;
 pub mod stream_load;
+#[cfg(not(madsim))]
+pub mod tls;
 mod upkeep;

@@ -1,13 +1,15 @@
 //! Both doors of a node, over one engine: MySQL clients and HTTP clients, until they are told to stop.
 
+use crate::account;
 use crate::engine::Engine;
 use crate::error::EngineError;
 use crate::http::metrics::{Gauges, Metrics, Sample, SampleKind};
 use crate::http::{HttpOptions, HttpServer, StreamLoader};
 use crate::job_metrics;
-use crate::mysql::{Authenticator, EngineBackend, Options, RootOnly, Server};
+use crate::mysql::{Account, Authenticator, Credential, EngineBackend, Options, Server, StoredPassword, TlsUpgrade};
 use crate::session::VERSION;
 use crate::stream_load::{StreamLoad, StreamLoadResult};
+use crate::tls::Tls;
 use async_trait::async_trait;
 use bytes::Bytes;
 use catalog::records::{RepositoryRecord, UpkeepRecord};
@@ -24,20 +26,28 @@ use tokio::net::TcpListener;
 /// after a while, stopped. The engine stays open.
 ///
 /// # Errors
-/// None at present; what would keep a door from opening.
+/// What the catalog says; what would keep a door from opening.
 pub async fn serve(
     engine: Engine,
     mysql: TcpListener,
     http: TcpListener,
+    tls: Option<Tls>,
     stop: CancellationToken,
 ) -> anyhow::Result<()> {
-    let users: Arc<dyn Authenticator> = Arc::new(RootOnly);
+    if !account::root_has_password(engine.catalog()).await? {
+        tracing::warn!(
+            "the user root has no password, so it is let in from this machine only; set one with: \
+             ALTER USER root IDENTIFIED BY '..'"
+        );
+    }
+    let users: Arc<dyn Authenticator> = Arc::new(Accounts(engine.clone()));
+    let tls = tls.map(|tls| Arc::new(tls) as Arc<dyn TlsUpgrade>);
     let metrics = Arc::new(Metrics::default());
     let options = Options { version: VERSION.to_owned(), ..Options::default() };
     let backend = EngineBackend::new(engine.clone());
-    let server = Server::new(backend, Arc::clone(&users), options, Arc::clone(&metrics), stop.clone());
+    let mut server = Server::new(backend, Arc::clone(&users), options, Arc::clone(&metrics), stop.clone());
     let inside = Arc::new(Inside(engine));
-    let loads = HttpServer::new(
+    let mut loads = HttpServer::new(
         Arc::clone(&inside) as Arc<dyn StreamLoader>,
         users,
         HttpOptions::default(),
@@ -46,8 +56,43 @@ pub async fn serve(
         server.connections().clone(),
         stop,
     );
+    if let Some(tls) = tls {
+        server = server.with_tls(Arc::clone(&tls));
+        loads = loads.with_tls(tls);
+    }
     env::rt::join!(server.serve(mysql), loads.serve(http));
     Ok(())
+}
+
+/// The accounts of an engine, as the doors see them.
+struct Accounts(Engine);
+
+#[async_trait]
+impl Authenticator for Accounts {
+    async fn account(&self, user: &str, host: &str) -> Option<Account> {
+        let found = match account::login(self.0.catalog(), user, host).await {
+            Ok(found) => found?,
+            Err(error) => {
+                tracing::warn!(%error, "cannot look up who wants to log in");
+                return None;
+            }
+        };
+        let credential = match &found.secret {
+            // Who has no password may do everything: not from elsewhere.
+            None if found.name == account::ROOT && !account::is_loopback(host) => {
+                tracing::warn!(host, "root was refused, since it has no password");
+                return None;
+            }
+            None => Credential::Nothing,
+            Some(secret) => Credential::Password(StoredPassword::from_record(secret)?),
+        };
+        let identity = account::Identity { name: found.name, host: found.host };
+        Some(Account { identity, credential, require_tls: found.require_tls })
+    }
+
+    fn decoy(&self) -> StoredPassword {
+        StoredPassword::native_decoy()
+    }
 }
 
 /// The engine, as the HTTP door sees it.

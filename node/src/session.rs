@@ -6,8 +6,10 @@ mod variables;
 
 pub(crate) use variables::Variables;
 
+use crate::account::{self, Access, Identity};
 use crate::engine::{Engine, clock};
 use crate::error::{EngineError, ErrorKind, codes};
+use crate::privilege::{Object, Privilege};
 use arrow::datatypes::SchemaRef;
 use env::rt::time::unix_millis;
 use std::collections::BTreeMap;
@@ -23,7 +25,10 @@ pub(crate) type UserVariables = BTreeMap<String, Option<String>>;
 #[derive(Debug)]
 pub struct Session {
     engine: Engine,
-    user: String,
+    /// Who is logged in, with what they may do as of the last statement.
+    access: Arc<Access>,
+    /// The client's address.
+    client_host: String,
     connection: u32,
     database: Option<String>,
     variables: Arc<Variables>,
@@ -35,6 +40,10 @@ pub struct Session {
 pub(crate) struct Context {
     pub(crate) database: Option<String>,
     pub(crate) user: String,
+    /// What the user may do.
+    pub(crate) access: Arc<Access>,
+    /// The client's address.
+    pub(crate) client_host: String,
     pub(crate) connection: u32,
     /// The moment of the statement, in milliseconds since 1970: NOW() is the same everywhere in it.
     pub(crate) now_ms: u64,
@@ -76,9 +85,36 @@ pub(crate) fn unknown_variable(name: &str) -> EngineError {
 }
 
 impl Session {
-    pub(crate) fn new(engine: Engine, user: &str) -> Self {
+    pub(crate) fn new(engine: Engine, identity: Identity, client_host: &str) -> Self {
         let variables = engine.default_variables();
-        Self { engine, user: user.to_owned(), connection: 0, database: None, variables, user_variables: Arc::default() }
+        Self {
+            engine,
+            access: Arc::new(Access::unknown(identity)),
+            client_host: client_host.to_owned(),
+            connection: 0,
+            database: None,
+            variables,
+            user_variables: Arc::default(),
+        }
+    }
+
+    /// Learns what the user may do now: it may have changed since the last statement.
+    pub(crate) async fn refresh(&mut self) -> Result<(), EngineError> {
+        if !account::is_root(self.access.identity()) {
+            self.access = Arc::new(account::access(self.engine.catalog(), self.access.identity()).await?);
+        }
+        Ok(())
+    }
+
+    /// Whether the user may see the connections of others and end them: who may operate the node.
+    pub(crate) async fn oversees(&self) -> bool {
+        match account::access(self.engine.catalog(), self.access.identity()).await {
+            Ok(access) => access.allows(Privilege::Operate, &Object::System),
+            Err(error) => {
+                tracing::warn!(%error, "cannot tell what a user may do");
+                false
+            }
+        }
     }
 
     /// The database in use.
@@ -89,9 +125,11 @@ impl Session {
     /// Uses another database.
     ///
     /// # Errors
-    /// 1049 when there is no such database.
+    /// 1044 when it is not for the user's eyes, 1049 when there is no such database.
     pub async fn set_database(&mut self, name: &str) -> Result<(), EngineError> {
-        let name = name.strip_prefix("default_catalog.").unwrap_or(name);
+        let name = account::own_catalog(name);
+        self.refresh().await?;
+        self.access.require_sight(&Object::Database(name.to_owned()))?;
         let information = name.eq_ignore_ascii_case("information_schema");
         if !information {
             self.engine.ddl().database(name).await?;
@@ -107,7 +145,7 @@ impl Session {
 
     /// Who is logged in.
     pub fn user(&self) -> &str {
-        &self.user
+        &self.access.identity().name
     }
 
     /// Forgets what was set; the user and the database stay.
@@ -119,9 +157,11 @@ impl Session {
     /// The columns of a table of the database in use.
     ///
     /// # Errors
-    /// 1046, 1146.
-    pub async fn columns(&self, table: &str) -> Result<SchemaRef, EngineError> {
+    /// 1046, 1142, 1146.
+    pub async fn columns(&mut self, table: &str) -> Result<SchemaRef, EngineError> {
         let database = self.database.clone().ok_or_else(EngineError::no_database)?;
+        self.refresh().await?;
+        self.access.require_sight(&Object::Table(database.clone(), table.to_owned()))?;
         let name = crate::ddl::QualifiedName { database, name: table.to_owned() };
         let (_, record) = self.engine.ddl().table(&name).await?;
         Ok(snapshot::schema::tablet_schema(&record)?.arrow())
@@ -132,7 +172,9 @@ impl Session {
         Variables::follow_node(&mut variables, self.engine.jobs().node_limits());
         Context {
             database: self.database.clone(),
-            user: self.user.clone(),
+            user: self.user().to_owned(),
+            access: Arc::clone(&self.access),
+            client_host: self.client_host.clone(),
             connection: self.connection,
             now_ms: unix_millis(),
             variables,

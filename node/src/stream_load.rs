@@ -1,13 +1,14 @@
 //! A load of a table from a stream of bytes: what is asked for and what came of it. The HTTP door makes the one from a
 //! request's headers and shows the other; the engine does the work between.
 
+use crate::account::Identity;
 use env::rt::Duration;
 
 /// A load that was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StreamLoad {
     /// Who asks.
-    pub user: String,
+    pub user: Identity,
     /// The table's database.
     pub database: String,
     /// The table.

@@ -1,6 +1,7 @@
 //! What the catalog holds, one module per kind. [`crate::record`] says how records become bytes; an example of every
 //! format ever written stands in `tests/golden/`.
 
+pub mod account;
 pub mod counter;
 pub mod database;
 pub mod job;
@@ -17,6 +18,7 @@ pub mod task;
 pub mod upkeep;
 pub mod verify;
 
+pub use account::{GrantRecord, GrantScope, Privilege, RoleRecord, SecretRecord, UserRecord};
 pub use counter::CounterRecord;
 pub use database::DatabaseRecord;
 pub use job::*;

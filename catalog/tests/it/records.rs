@@ -53,6 +53,8 @@ fn every_golden_file_can_be_read() {
             "task" => drop(check::<TaskRecord>(&file, &text)),
             "findings" => drop(check::<FindingsRecord>(&file, &text)),
             "proof" => drop(check::<ProofRecord>(&file, &text)),
+            "role" => drop(check::<RoleRecord>(&file, &text)),
+            "user" => drop(check::<UserRecord>(&file, &text)),
             "setting" => drop(check::<SettingRecord>(&file, &text)),
             "verify" => drop(check::<VerifyRecord>(&file, &text)),
             "upkeep" => drop(check::<UpkeepRecord>(&file, &text)),
@@ -63,8 +65,8 @@ fn every_golden_file_can_be_read() {
             other => panic!("{file}: no record is called {other}"),
         }
     }
-    let all = "counter database findings job load name node partition proof recycle repository setting table tablet task \
-               upkeep verify";
+    let all = "counter database findings job load name node partition proof recycle repository role setting table tablet \
+               task upkeep user verify";
     assert_eq!(kinds.into_iter().collect::<Vec<_>>().join(" "), all, "each kind has an example");
 }
 

@@ -28,6 +28,10 @@ pub(super) struct Config {
     pub(super) mysql_addr: SocketAddr,
     /// Where to listen for HTTP.
     pub(super) http_addr: SocketAddr,
+    /// The certificate for TLS.
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Its private key.
+    pub(super) tls_key: Option<PathBuf>,
     /// The engine's options, the data directory among them.
     pub(super) engine: EngineOptions,
 }
@@ -127,6 +131,21 @@ macro_rules! time {
     };
 }
 
+/// A setting that is a file; none when it is empty.
+macro_rules! file {
+    ($name:literal, $about:literal, $field:ident) => {
+        Setting {
+            name: $name,
+            about: $about,
+            set: |config, text| {
+                config.$field = Some(PathBuf::from(text)).filter(|_| !text.is_empty());
+                Ok(())
+            },
+            get: |config| config.$field.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
+        }
+    };
+}
+
 /// A setting that is a number, at least 1.
 macro_rules! count {
     ($name:literal, $about:literal, $($field:ident).+) => {
@@ -168,6 +187,8 @@ const SETTINGS: &[Setting] = &[
         },
         get: |config| config.http_addr.to_string(),
     },
+    file!("tls_cert", "the server's certificate, a PEM file; with it, TLS on both ports", tls_cert),
+    file!("tls_key", "the certificate's private key, a PEM file", tls_key),
     Setting {
         name: "log",
         about: "what to log: a level, or pairs such as snapshot=debug,warn",
@@ -278,6 +299,8 @@ impl Default for Config {
             log_json: false,
             mysql_addr: SocketAddr::from(([127, 0, 0, 1], 9030)),
             http_addr: SocketAddr::from(([127, 0, 0, 1], 8030)),
+            tls_cert: None,
+            tls_key: None,
             engine: EngineOptions::new(""),
         }
     }

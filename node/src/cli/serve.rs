@@ -2,7 +2,8 @@
 
 use super::config::{Config, Sources};
 use crate::engine::Engine;
-use anyhow::{Context, Result};
+use crate::tls::Tls;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use env::rt::CancellationToken;
 use std::path::PathBuf;
@@ -28,6 +29,12 @@ pub(super) struct ServeArgs {
     /// Where to listen for HTTP: stream load, health, metrics [default: 127.0.0.1:8030].
     #[arg(long, value_name = "ADDR")]
     http_addr: Option<String>,
+    /// The server's certificate, a PEM file: clients may then use TLS on both ports.
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// The certificate's private key, a PEM file.
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<PathBuf>,
     /// Stop for good at this named point of a job, to be killed there. For tests of crashes.
     #[arg(long, hide = true, env = "TABULARIUM_STOP_AT")]
     stop_at: Option<String>,
@@ -39,11 +46,13 @@ impl ServeArgs {
     /// # Errors
     /// See [`Config::read`].
     pub(super) fn config(&self, log: Option<String>, log_json: bool) -> Result<Config> {
-        let data_dir = self.data_dir.as_ref().map(|dir| dir.display().to_string());
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
         let given = [
-            ("data_dir", data_dir),
+            ("data_dir", path(&self.data_dir)),
             ("mysql_addr", self.mysql_addr.clone()),
             ("http_addr", self.http_addr.clone()),
+            ("tls_cert", path(&self.tls_cert)),
+            ("tls_key", path(&self.tls_key)),
             ("log", log),
             ("log_json", log_json.then(|| "true".to_owned())),
         ];
@@ -57,7 +66,13 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> Result<()> {
     if let Some(point) = &args.stop_at {
         env::pause::stop_at(point, |point| say(&format!("stopped at {point}")));
     }
-    let Config { mysql_addr, http_addr, engine, .. } = config;
+    let Config { mysql_addr, http_addr, engine, tls_cert, tls_key, .. } = config;
+    let tls = match (&tls_cert, &tls_key) {
+        (Some(certificate), Some(key)) => Some(Tls::from_files(certificate, key)?),
+        (None, None) => None,
+        (Some(_), None) => bail!("tls_cert is set and tls_key is not: set both for TLS, or none"),
+        (None, Some(_)) => bail!("tls_key is set and tls_cert is not: set both for TLS, or none"),
+    };
     let data_dir = engine.data_dir.clone();
     let engine =
         Engine::open(engine).await.with_context(|| format!("cannot open data directory {}", data_dir.display()))?;
@@ -72,7 +87,7 @@ pub(super) async fn run(args: ServeArgs, config: Config) -> Result<()> {
     say(&format!("http on {}", http.local_addr()?));
     say("ready");
     let stop = CancellationToken::new();
-    let served = crate::server::serve(engine.clone(), mysql, http, stop.clone());
+    let served = crate::server::serve(engine.clone(), mysql, http, tls, stop.clone());
     tokio::pin!(served);
     let outcome = tokio::select! {
         outcome = &mut served => outcome,

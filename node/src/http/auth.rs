@@ -1,6 +1,7 @@
 //! Who sends a request: HTTP's basic authentication against the same users as the MySQL door.
 
-use super::App;
+use super::{App, Peer};
+use crate::account::Identity;
 use crate::mysql::check_password;
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::Engine;
@@ -26,16 +27,20 @@ fn credentials(headers: &HeaderMap) -> Option<(String, String)> {
 }
 
 impl App {
-    /// The user who sent `headers`.
-    pub(super) async fn authenticate(&self, headers: &HeaderMap) -> Result<String, Refused> {
+    /// The account of the user who sent `headers`.
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, peer: &Peer) -> Result<Identity, Refused> {
         let (user, password) = credentials(headers)
             .ok_or_else(|| Refused("no user and password given; use basic authentication".to_owned()))?;
-        let credential = self.authenticator.credential(&user).await;
-        if !check_password(credential.as_ref(), &password) {
-            let shown: String = user.chars().take(80).collect();
-            return Err(Refused(format!("Access denied for user '{shown}'")));
+        let account = self.authenticator.account(&user, &peer.host).await;
+        let proven = check_password(account.as_ref(), &self.authenticator.decoy(), &password);
+        let shown: String = user.chars().take(80).collect();
+        match account.filter(|_| proven) {
+            None => Err(Refused(format!("Access denied for user '{shown}'"))),
+            Some(account) if account.require_tls && !peer.secure => {
+                Err(Refused(format!("Access denied for user '{shown}': the account requires TLS; use https")))
+            }
+            Some(account) => Ok(account.identity),
         }
-        Ok(user)
     }
 }
 

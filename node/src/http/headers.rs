@@ -1,5 +1,6 @@
 //! A stream load's headers: what each means, and which are refused. Pure.
 
+use crate::account::Identity;
 use crate::load::escapes::{hex, unescape};
 use crate::stream_load::{CsvFormat, LoadFormat, StreamLoad};
 use axum::http::HeaderMap;
@@ -31,7 +32,7 @@ const REFUSED: [(&str, &str); 11] = [
 /// What is wrong, for a person.
 pub(crate) fn parse(
     headers: &HeaderMap,
-    user: &str,
+    user: &Identity,
     database: &str,
     table: &str,
     made_up: impl FnOnce() -> String,
@@ -56,7 +57,7 @@ pub(crate) fn parse(
         None => TIMEOUT_SECS_DEFAULT,
     };
     Ok(StreamLoad {
-        user: user.to_owned(),
+        user: user.clone(),
         database: database.to_owned(),
         table: table.to_owned(),
         label,

@@ -10,6 +10,7 @@ pub mod metrics;
 mod server;
 mod stream_load;
 
+pub(crate) use server::Peer;
 pub use server::{HttpOptions, HttpServer};
 pub use stream_load::StreamLoader;
 

@@ -2,15 +2,15 @@
 
 use super::metrics::{Gauges, Metrics};
 use super::{App, StreamLoader, router};
-use crate::mysql::{Authenticator, Connections, Transport};
-use axum::Router;
+use crate::mysql::{Authenticator, Connections, TlsUpgrade, Transport};
+use axum::{Extension, Router};
 use env::rt::sync::{Semaphore, mpsc};
 use env::rt::{CancellationToken, Duration, JoinSet, time};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Limits of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +46,20 @@ pub struct HttpServer {
     shutdown: CancellationToken,
     kill: CancellationToken,
     loads_ended: mpsc::Receiver<()>,
+    tls: Option<Arc<dyn TlsUpgrade>>,
 }
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub(crate) struct Peer {
+    /// The client's address.
+    pub(crate) host: String,
+    /// The connection is a TLS session.
+    pub(crate) secure: bool,
+}
+
+/// The first byte of a TLS session; no HTTP request begins with it.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 impl std::fmt::Debug for HttpServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -79,7 +92,13 @@ impl HttpServer {
             kill: kill.clone(),
             alive,
         };
-        Self { router: router(app), options, shutdown, kill, loads_ended }
+        Self { router: router(app), options, shutdown, kill, loads_ended, tls: None }
+    }
+
+    /// Takes TLS on the same port, from clients who begin with it.
+    #[must_use]
+    pub fn with_tls(self, tls: Arc<dyn TlsUpgrade>) -> Self {
+        Self { tls: Some(tls), ..self }
     }
 
     /// Serves the clients of `listener`. Returns after the shutdown, when every load has ended: at the latest when the
@@ -98,10 +117,11 @@ impl HttpServer {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, _address)) => {
-                    let connection = self.connection();
+                Ok((stream, address)) => {
+                    let peer = Peer { host: address.ip().to_string(), secure: false };
+                    let (connection, tls) = (self.connection(peer), self.tls.clone());
                     tasks.spawn(async move {
-                        connection.serve(Box::new(stream)).await;
+                        connection.accept(stream, tls).await;
                         drop(permit);
                     });
                 }
@@ -135,12 +155,14 @@ impl HttpServer {
 
     /// Serves one connection over any stream, until it ends.
     pub async fn serve_stream(&self, stream: Box<dyn Transport>) {
-        self.connection().serve(stream).await;
+        let peer = Peer { host: "localhost".to_owned(), secure: false };
+        self.connection(peer).serve(stream).await;
     }
 
-    fn connection(&self) -> Connection {
+    fn connection(&self, peer: Peer) -> Connection {
         Connection {
             router: self.router.clone(),
+            peer,
             shutdown: self.shutdown.clone(),
             header_timeout: self.options.header_timeout,
         }
@@ -149,17 +171,40 @@ impl HttpServer {
 
 struct Connection {
     router: Router,
+    peer: Peer,
     shutdown: CancellationToken,
     header_timeout: Duration,
 }
 
 impl Connection {
+    /// Serves a socket, by TLS when the client begins with it and there is a certificate.
+    async fn accept(mut self, stream: TcpStream, tls: Option<Arc<dyn TlsUpgrade>>) {
+        let Some(tls) = tls else { return self.serve(Box::new(stream)).await };
+        let mut first = [0];
+        let upgraded = time::timeout(self.header_timeout, async {
+            match stream.peek(&mut first).await {
+                Ok(1) if first == [TLS_HANDSHAKE] => tls.upgrade(Box::new(stream)).await.map(|stream| (stream, true)),
+                Ok(_) => Ok((Box::new(stream) as Box<dyn Transport>, false)),
+                Err(failed) => Err(failed),
+            }
+        });
+        match upgraded.await {
+            Ok(Ok((stream, secure))) => {
+                self.peer.secure = secure;
+                self.serve(stream).await;
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "an HTTP connection ended before its first request"),
+            Err(_elapsed) => tracing::debug!("an HTTP client said nothing"),
+        }
+    }
+
     async fn serve(self, stream: Box<dyn Transport>) {
+        let router = self.router.layer(Extension(self.peer));
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.header_timeout)
             .max_buf_size(256 << 10)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router));
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
         let mut served = std::pin::pin!(served);
         let ended = env::select! {
             ended = &mut served => ended,

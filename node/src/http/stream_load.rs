@@ -2,10 +2,11 @@
 
 use super::auth::Refused;
 use super::body::{self, BodyLimits};
-use super::{App, headers};
+use super::{App, Peer, headers};
 use crate::error::EngineError;
 use crate::stream_load::{StreamLoad, StreamLoadResult, StreamLoadStatus};
 use async_trait::async_trait;
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -93,6 +94,7 @@ fn answer(code: StatusCode, result: &StreamLoadResult) -> Response {
 /// that does not prove who it is.
 pub(super) async fn put(
     State(app): State<App>,
+    Extension(peer): Extension<Peer>,
     Path((database, table)): Path<(String, String)>,
     request_headers: HeaderMap,
     body: Body,
@@ -105,7 +107,7 @@ pub(super) async fn put(
         app.metrics.load_done(env::rt::Duration::ZERO, &result);
         answer(code, &result)
     };
-    let user = match app.authenticate(&request_headers).await {
+    let user = match app.authenticate(&request_headers, &peer).await {
         Ok(user) => user,
         Err(Refused(message)) => {
             let mut response = fail(StatusCode::UNAUTHORIZED, &message);

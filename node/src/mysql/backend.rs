@@ -1,6 +1,7 @@
 //! What the server needs of whoever executes statements.
 
 use super::registry::KillTarget;
+use crate::account::Identity;
 use crate::error::EngineError;
 use crate::result::Outcome;
 use arrow::datatypes::SchemaRef;
@@ -12,6 +13,8 @@ use env::rt::CancellationToken;
 pub struct Client {
     /// The user's name.
     pub user: String,
+    /// The account that they logged in to.
+    pub identity: Identity,
     /// The client's address.
     pub host: String,
     /// The connection's number, what `CONNECTION_ID()` gives.
@@ -39,7 +42,7 @@ pub enum ServerStatement {
 #[async_trait]
 pub trait Backend: Send + Sync + 'static {
     /// What is remembered between the statements of a connection.
-    type Session: Send + 'static;
+    type Session: Send + Sync + 'static;
     /// A parsed statement.
     type Statement: Send + Sync + 'static;
 
@@ -74,6 +77,9 @@ pub trait Backend: Send + Sync + 'static {
         statement: &Self::Statement,
         stop: CancellationToken,
     ) -> Result<Outcome, EngineError>;
+
+    /// Whether the session's user may see the connections of others and end them.
+    async fn oversees(&self, session: &Self::Session) -> bool;
 
     /// The database in use.
     fn database(&self, session: &Self::Session) -> Option<String>;

@@ -51,6 +51,8 @@ pub(crate) struct Channel {
     kill: CancellationToken,
     /// What both ends can do.
     pub(crate) capabilities: u32,
+    /// The stream is a TLS session.
+    pub(crate) secure: bool,
 }
 
 impl Channel {
@@ -72,6 +74,7 @@ impl Channel {
             write_timeout,
             kill,
             capabilities: 0,
+            secure: false,
         }
     }
 

@@ -14,6 +14,7 @@ use super::registry::{KillTarget, Registered};
 use super::rows;
 use super::server::Options;
 use super::statements::Statements;
+use crate::account::Identity;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::http::metrics::Metrics;
 use crate::result::{Outcome, ResultSet};
@@ -93,7 +94,7 @@ pub(crate) async fn serve<B: Backend>(
             return;
         }
     };
-    registered.logged_in(&client.user);
+    registered.logged_in(&client.identity);
     let multi_statements = channel.can(cap::MULTI_STATEMENTS);
     let statements = Statements::new(shared.options.max_allowed_packet_bytes);
     let mut connection = Connection { shared, channel, registered, client, session, statements, multi_statements };
@@ -109,8 +110,8 @@ async fn open<B: Backend>(
     registered: &Registered,
     host: String,
 ) -> Result<(Client, B::Session), Refusal> {
-    let login = login::login(channel, &shared.door, &host, registered.id()).await?;
-    let client = Client { user: login.user, host, connection: registered.id() };
+    let (login, identity) = login::login(channel, &shared.door, &host, registered.id()).await?;
+    let client = Client { user: login.user, identity, host, connection: registered.id() };
     let mut session = shared.backend.open(&client).await.map_err(Refusal::Told)?;
     if let Some(database) = &login.database {
         shared.backend.set_database(&mut session, database).await.map_err(Refusal::Told)?;
@@ -189,7 +190,7 @@ impl<B: Backend> Connection<B> {
             command::QUERY => self.query(body).await?,
             command::FIELD_LIST => self.field_list(body).await,
             command::STATISTICS => self.statistics(),
-            command::PROCESS_KILL => self.process_kill(body),
+            command::PROCESS_KILL => self.process_kill(body).await,
             command::PING => self.channel.put_ok(0, "", false),
             command::CHANGE_USER => return self.change_user(body).await,
             command::STMT_PREPARE => self.stmt_prepare(body),
@@ -315,7 +316,7 @@ impl<B: Backend> Connection<B> {
         stop: &CancellationToken,
     ) -> Result<Result<(), EngineError>, ChannelError> {
         let outcome = match self.shared.backend.server_statement(statement) {
-            Some(statement) => self.execute_here(statement),
+            Some(statement) => self.execute_here(statement).await,
             None => self.execute_there(statement, stop).await?,
         };
         match outcome {
@@ -358,11 +359,12 @@ impl<B: Backend> Connection<B> {
         }
     }
 
-    fn execute_here(&self, statement: ServerStatement) -> Result<Outcome, EngineError> {
+    async fn execute_here(&mut self, statement: ServerStatement) -> Result<Outcome, EngineError> {
+        let owner = self.only_of().await;
         let connections = self.registered.connections();
         match statement {
             ServerStatement::Kill { target, connection } => {
-                connections.kill(connection, target, &self.client.user)?;
+                connections.kill(connection, target, owner.as_ref())?;
                 Ok(Outcome::ok())
             }
             ServerStatement::ProcessList { full } => {
@@ -379,11 +381,23 @@ impl<B: Backend> Connection<B> {
                         view.statement.map(|text| text.chars().take(shown_chars).collect()),
                     ]
                 };
-                let rows: Vec<_> = connections.list().into_iter().map(row).collect();
+                let rows: Vec<_> = connections
+                    .list()
+                    .into_iter()
+                    .filter(|view| owner.is_none() || view.identity == owner)
+                    .map(row)
+                    .collect();
                 let columns = ["Id", "User", "Host", "db", "Command", "Time", "State", "Info"];
                 ResultSet::from_text(&columns, &rows).map(Outcome::Rows)
             }
         }
+    }
+
+    /// The account whose connections the client may see and end; `None` when it may do so with all.
+    async fn only_of(&mut self) -> Option<Identity> {
+        let Self { shared, session, client, .. } = self;
+        let all = shared.backend.oversees(session).await;
+        (!all).then(|| client.identity.clone())
     }
 
     async fn field_list(&mut self, body: &[u8]) {
@@ -418,9 +432,10 @@ impl<B: Backend> Connection<B> {
         self.channel.put(|out| out.extend_from_slice(text.as_bytes()));
     }
 
-    fn process_kill(&mut self, body: &[u8]) {
+    async fn process_kill(&mut self, body: &[u8]) {
+        let owner = self.only_of().await;
         let result = match Fields(body).u32() {
-            Ok(id) => self.registered.connections().kill(id.into(), KillTarget::Connection, &self.client.user),
+            Ok(id) => self.registered.connections().kill(id.into(), KillTarget::Connection, owner.as_ref()),
             Err(malformed) => Err(EngineError::invalid(malformed.to_string())),
         };
         self.done(result);
@@ -445,7 +460,7 @@ impl<B: Backend> Connection<B> {
             time::timeout(self.shared.options.login_timeout, login::change_user(&mut self.channel, &door, &host, body));
         let proven = proven.await.unwrap_or_else(|_elapsed| Err(Refusal::Told(login_timed_out())));
         let result = match proven {
-            Ok(change) => self.become_user(change.user, change.database).await,
+            Ok((change, identity)) => self.become_user(change.user, identity, change.database).await,
             Err(Refusal::Told(error)) => Err(error),
             Err(Refusal::Channel(error)) => return Err(error),
         };
@@ -463,8 +478,13 @@ impl<B: Backend> Connection<B> {
         }
     }
 
-    async fn become_user(&mut self, user: String, database: Option<String>) -> Result<(), EngineError> {
-        let client = Client { user, ..self.client.clone() };
+    async fn become_user(
+        &mut self,
+        user: String,
+        identity: Identity,
+        database: Option<String>,
+    ) -> Result<(), EngineError> {
+        let client = Client { user, identity, ..self.client.clone() };
         let mut session = self.shared.backend.open(&client).await?;
         if let Some(database) = &database {
             self.shared.backend.set_database(&mut session, database).await?;
@@ -473,7 +493,7 @@ impl<B: Backend> Connection<B> {
         self.session = session;
         self.statements.clear();
         self.multi_statements = self.channel.can(cap::MULTI_STATEMENTS);
-        self.registered.logged_in(&self.client.user);
+        self.registered.logged_in(&self.client.identity);
         self.note_database();
         Ok(())
     }

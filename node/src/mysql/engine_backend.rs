@@ -30,7 +30,7 @@ impl Backend for EngineBackend {
     type Statement = Statement;
 
     async fn open(&self, client: &Client) -> Result<Session, EngineError> {
-        let mut session = self.engine.session(&client.user);
+        let mut session = self.engine.session_of(client.identity.clone(), &client.host);
         session.set_connection_id(client.connection);
         Ok(session)
     }
@@ -70,6 +70,10 @@ impl Backend for EngineBackend {
         stop: CancellationToken,
     ) -> Result<Outcome, EngineError> {
         session.execute(statement, stop).await
+    }
+
+    async fn oversees(&self, session: &Session) -> bool {
+        session.oversees().await
     }
 
     fn database(&self, session: &Session) -> Option<String> {

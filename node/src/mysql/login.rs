@@ -5,6 +5,7 @@ use super::capabilities as cap;
 use super::channel::{Channel, ChannelError, Transport};
 use super::codec::Malformed;
 use super::handshake::{self, ChangeUser, ClientHello, Login};
+use crate::account::Identity;
 use crate::error::{EngineError, ErrorKind, codes};
 use async_trait::async_trait;
 use std::io;
@@ -49,7 +50,12 @@ impl From<Malformed> for Refusal {
 const OFFERED: Plugin = Plugin::Native;
 
 /// Greets a client and has it prove who it is. The OK packet is left to the caller.
-pub(crate) async fn login(channel: &mut Channel, door: &Door, host: &str, connection: u32) -> Result<Login, Refusal> {
+pub(crate) async fn login(
+    channel: &mut Channel,
+    door: &Door,
+    host: &str,
+    connection: u32,
+) -> Result<(Login, Identity), Refusal> {
     let salt = auth::fresh_salt().map_err(ChannelError::from)?;
     let ours = if door.tls.is_some() { cap::SERVER | cap::SSL } else { cap::SERVER };
     channel.put(|out| handshake::put_greeting(out, &door.version, connection, &salt, ours, OFFERED));
@@ -58,13 +64,14 @@ pub(crate) async fn login(channel: &mut Channel, door: &Door, host: &str, connec
     if let (ClientHello::Tls, Some(tls)) = (&hello, &door.tls) {
         let stream = tls.upgrade(channel.take_stream()).await.map_err(ChannelError::from)?;
         channel.set_stream(stream);
+        channel.secure = true;
         hello = handshake::parse_hello(&channel.read_packet().await?, ours)?;
     }
     let ClientHello::Login(login) = hello else { return Err(Malformed.into()) };
     channel.capabilities = login.capabilities;
     let first = Answer { plugin: Plugin::named(&login.plugin), response: login.response.clone(), salt };
-    authenticate(channel, door, host, &login.user, first).await?;
-    Ok(login)
+    let identity = authenticate(channel, door, host, &login.user, first).await?;
+    Ok((login, identity))
 }
 
 /// Has a connected client prove that it is somebody else.
@@ -73,13 +80,15 @@ pub(crate) async fn change_user(
     door: &Door,
     host: &str,
     body: &[u8],
-) -> Result<ChangeUser, Refusal> {
+) -> Result<(ChangeUser, Identity), Refusal> {
     let change = handshake::parse_change_user(body)?;
     // What the client sent answers a salt that was used up: it must answer again.
-    let plugin = Plugin::named(&change.plugin).unwrap_or(OFFERED);
+    let account = door.authenticator.account(&change.user, host).await;
+    let preferred = Plugin::named(&change.plugin).unwrap_or(OFFERED);
+    let plugin = auth::method(account.as_ref(), &door.authenticator.decoy(), Some(preferred));
     let again = ask_again(channel, plugin).await?;
-    authenticate(channel, door, host, &change.user, again).await?;
-    Ok(change)
+    let identity = authenticate(channel, door, host, &change.user, again).await?;
+    Ok((change, identity))
 }
 
 struct Answer {
@@ -94,27 +103,32 @@ async fn authenticate(
     host: &str,
     user: &str,
     mut answer: Answer,
-) -> Result<(), Refusal> {
+) -> Result<Identity, Refusal> {
+    let account = door.authenticator.account(user, host).await;
+    let decoy = door.authenticator.decoy();
+    let plugin = auth::method(account.as_ref(), &decoy, answer.plugin);
     // A client that prefers another method than the offered one may have answered nothing, for lack of a salt that
     // it knows to be meant for it.
-    let usable = answer.plugin.filter(|plugin| *plugin == OFFERED || answer.response.len() == plugin.response_len());
-    let plugin = if let Some(plugin) = usable {
-        plugin
-    } else {
-        let plugin = answer.plugin.unwrap_or(OFFERED);
+    let usable = answer.plugin == Some(plugin) && (plugin == OFFERED || answer.response.len() == plugin.response_len());
+    if !usable {
         answer = ask_again(channel, plugin).await?;
-        plugin
+    }
+    let proven = auth::check(plugin, &answer.salt, &answer.response, account.as_ref(), &decoy);
+    let name: String = user.chars().take(80).collect();
+    let Some(account) = account.filter(|_| proven) else {
+        // No password is no bytes, or the zero byte that ends an empty text.
+        let with_password = !matches!(answer.response.as_slice(), [] | [0]);
+        return Err(Refusal::Told(EngineError::access_denied(&name, host, with_password)));
     };
-    let credential = door.authenticator.credential(user).await;
-    if !auth::check(plugin, &answer.salt, &answer.response, credential.as_ref()) {
-        let user: String = user.chars().take(80).collect();
-        return Err(Refusal::Told(EngineError::access_denied(&user, host, !answer.response.is_empty())));
+    if account.require_tls && !channel.secure {
+        let message = format!("Access denied for user '{name}'@'{host}': the account requires TLS; connect with it");
+        return Err(Refusal::Told(EngineError::new(codes::ACCESS_DENIED, ErrorKind::Denied, message)));
     }
     if plugin == Plugin::CachingSha2 && answer.response.len() == plugin.response_len() {
         // The hash was at hand: nothing more is needed.
         channel.put(|out| out.extend_from_slice(&[1, 3]));
     }
-    Ok(())
+    Ok(account.identity)
 }
 
 async fn ask_again(channel: &mut Channel, plugin: Plugin) -> Result<Answer, Refusal> {

@@ -40,7 +40,7 @@ mod server;
 mod statements;
 mod text;
 
-pub use auth::{Authenticator, Credential, RootOnly, StoredPassword};
+pub use auth::{Account, Authenticator, Credential, RootOnly, StoredPassword};
 pub use backend::{Backend, Client, ServerStatement};
 pub use channel::Transport;
 pub use engine_backend::EngineBackend;

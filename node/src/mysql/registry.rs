@@ -1,5 +1,6 @@
 //! The connections that are open: who, doing what, and how to stop them.
 
+use crate::account::Identity;
 use crate::error::{EngineError, ErrorKind, codes};
 use crate::sql::without_secrets;
 use env::rt::CancellationToken;
@@ -24,6 +25,8 @@ pub struct ConnectionView {
     pub id: u32,
     /// Who logged in; empty while nobody has.
     pub user: String,
+    /// The account that they logged in to.
+    pub identity: Option<Identity>,
     /// The client's address.
     pub host: String,
     /// The database in use.
@@ -48,7 +51,7 @@ struct Open {
 
 #[derive(Debug)]
 struct Entry {
-    user: Option<String>,
+    identity: Option<Identity>,
     host: String,
     database: Option<String>,
     since: Instant,
@@ -77,7 +80,7 @@ impl Connections {
             }
         };
         let entry =
-            Entry { user: None, host, database: None, since: Instant::now(), kill: kill.clone(), running: None };
+            Entry { identity: None, host, database: None, since: Instant::now(), kill: kill.clone(), running: None };
         open.entries.insert(id, entry);
         Some(Registered { connections: self.clone(), id, kill })
     }
@@ -97,10 +100,11 @@ impl Connections {
         let open = self.0.lock();
         let view = |(id, entry): (&u32, &Entry)| ConnectionView {
             id: *id,
-            user: entry.user.clone().unwrap_or_default(),
+            user: entry.identity.as_ref().map(|identity| identity.name.clone()).unwrap_or_default(),
+            identity: entry.identity.clone(),
             host: entry.host.clone(),
             database: entry.database.clone(),
-            command: match (&entry.user, &entry.running) {
+            command: match (&entry.identity, &entry.running) {
                 (None, _) => "Connect",
                 (Some(_), None) => "Sleep",
                 (Some(_), Some(_)) => "Query",
@@ -111,17 +115,18 @@ impl Connections {
         open.entries.iter().map(view).collect()
     }
 
-    /// Stops the statement or the connection `id`, on behalf of `user`.
+    /// Stops the statement or the connection `id`: one of `owner`, or anybody's when there is none.
     ///
     /// # Errors
-    /// 1094 when there is no such connection, 1095 when it is another user's and `user` is not `root`.
-    pub fn kill(&self, id: u64, target: KillTarget, user: &str) -> Result<(), EngineError> {
+    /// 1094 when there is no such connection, 1095 when it is another account's.
+    pub fn kill(&self, id: u64, target: KillTarget, owner: Option<&Identity>) -> Result<(), EngineError> {
         let open = self.0.lock();
         let entry = u32::try_from(id).ok().and_then(|id| open.entries.get(&id)).ok_or_else(|| {
             EngineError::new(codes::NO_SUCH_THREAD, ErrorKind::NotFound, format!("Unknown thread id: {id}"))
         })?;
-        if user != "root" && entry.user.as_deref() != Some(user) {
-            let message = format!("You are not owner of thread {id}");
+        if owner.is_some() && entry.identity.as_ref() != owner {
+            let message =
+                format!("You are not owner of thread {id}; OPERATE on SYSTEM is needed to end those of others");
             return Err(EngineError::new(codes::KILL_DENIED, ErrorKind::Denied, message));
         }
         match target {
@@ -164,9 +169,9 @@ impl Registered {
         }
     }
 
-    pub(crate) fn logged_in(&self, user: &str) {
+    pub(crate) fn logged_in(&self, identity: &Identity) {
         self.update(|entry| {
-            entry.user = Some(user.to_owned());
+            entry.identity = Some(identity.clone());
             entry.since = Instant::now();
         });
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "types without the fact that is asked for")]
 
+use crate::account::Access;
 use crate::error::EngineError;
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt64Array};
 use arrow::datatypes::{DataType, Field, Schema};
@@ -66,22 +67,23 @@ pub(super) fn number(value: u64) -> Value {
 pub(super) const NO_TEXT: Value = Value::Text(None);
 pub(super) const NO_NUMBER: Value = Value::Number(None);
 
-/// One of the tables as it is at `at`; `None` when there is none of that name.
+/// One of the tables as it is at `at`, with the rows that somebody may see; `None` when there is none of that name.
 ///
 /// # Errors
-/// What the catalog says.
+/// 1227 for those about repositories without REPOSITORY on SYSTEM; what the catalog says.
 pub(super) async fn table(
     catalog: &Catalog,
     jobs: &Jobs,
+    access: &Access,
     name: &str,
     at: At,
 ) -> Result<Option<Arc<dyn TableProvider>>, EngineError> {
     let (columns, rows): (Vec<&str>, Vec<Vec<Value>>) = match name {
-        "schemata" => schemata(catalog, at).await?,
-        "tables" => tables(catalog, at).await?,
-        "columns" => columns(catalog, at).await?,
-        "partitions" => partitions(catalog, at).await?,
-        "key_column_usage" | "table_constraints" => key_columns(catalog, at, name).await?,
+        "schemata" => schemata(catalog, access, at).await?,
+        "tables" => tables(catalog, access, at).await?,
+        "columns" => columns(catalog, access, at).await?,
+        "partitions" => partitions(catalog, access, at).await?,
+        "key_column_usage" | "table_constraints" => key_columns(catalog, access, at, name).await?,
         "engines" => (
             vec!["engine", "support", "comment", "transactions", "xa", "savepoints"],
             vec![["OLAP", "DEFAULT", "Columnar tablets", "NO", "NO", "NO"].into_iter().map(text).collect()],
@@ -96,7 +98,7 @@ pub(super) async fn table(
         ),
         other => match EMPTY.iter().find(|(name, _)| *name == other) {
             Some((_, columns)) => (columns.to_vec(), Vec::new()),
-            None => match super::repositories::table(jobs, other).await? {
+            None => match super::repositories::table(jobs, access, other).await? {
                 Some(found) => found,
                 None => return Ok(None),
             },
@@ -128,30 +130,36 @@ fn memory(columns: &[&str], rows: &[Vec<Value>]) -> Result<MemTable, EngineError
 
 pub(super) type Table = (Vec<&'static str>, Vec<Vec<Value>>);
 
-/// Databases with their tables, all at one revision.
+/// Databases with their tables, all at one revision, as far as somebody may see them.
 async fn everything(
     catalog: &Catalog,
+    access: &Access,
     at: At,
 ) -> Result<Vec<(Stored<DatabaseRecord>, Vec<Stored<TableRecord>>)>, EngineError> {
     let mut all = Vec::new();
     for database in catalog.databases(at).await? {
-        let tables = catalog.tables(database.id, at).await?;
+        let mut tables = catalog.tables(database.id, at).await?;
+        tables.retain(|table| access.sees_table(&database.name, &table.name));
+        if !access.sees_database(&database.name) {
+            continue;
+        }
         all.push((database, tables));
     }
     Ok(all)
 }
 
-async fn schemata(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
+async fn schemata(catalog: &Catalog, access: &Access, at: At) -> Result<Table, EngineError> {
     let columns =
         vec!["catalog_name", "schema_name", "default_character_set_name", "default_collation_name", "sql_path"];
     let mut names: Vec<String> = catalog.databases(at).await?.iter().map(|database| database.name.clone()).collect();
+    names.retain(|name| access.sees_database(name));
     names.push(NAME.to_owned());
     names.sort();
     let row = |name: String| vec![text("def"), text(name), text("utf8mb4"), text("utf8mb4_bin"), NO_TEXT];
     Ok((columns, names.into_iter().map(row).collect()))
 }
 
-async fn tables(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
+async fn tables(catalog: &Catalog, access: &Access, at: At) -> Result<Table, EngineError> {
     let columns = vec![
         "table_catalog",
         "table_schema",
@@ -201,7 +209,7 @@ async fn tables(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
             text(comment),
         ]);
     };
-    for (database, tables) in everything(catalog, at).await? {
+    for (database, tables) in everything(catalog, access, at).await? {
         for table in tables {
             let created = text(crate::engine::clock::text(table.created_ms));
             row(&database.name, &table.name, false, created, &table.comment);
@@ -236,7 +244,7 @@ fn type_facts(data_type: ColumnType) -> (String, Value, Value, Value) {
     (word, len, precision, scale)
 }
 
-async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
+async fn columns(catalog: &Catalog, access: &Access, at: At) -> Result<Table, EngineError> {
     let names = vec![
         "table_catalog",
         "table_schema",
@@ -261,7 +269,7 @@ async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
         "generation_expression",
     ];
     let mut rows = Vec::new();
-    for (database, tables) in everything(catalog, at).await? {
+    for (database, tables) in everything(catalog, access, at).await? {
         for table in tables {
             for (position, column) in (1_u64..).zip(&table.columns) {
                 let data_type: ColumnType = column.data_type.parse()?;
@@ -297,7 +305,7 @@ async fn columns(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
     Ok((names, rows))
 }
 
-async fn partitions(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
+async fn partitions(catalog: &Catalog, access: &Access, at: At) -> Result<Table, EngineError> {
     let names = vec![
         "table_catalog",
         "table_schema",
@@ -307,7 +315,7 @@ async fn partitions(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
         "visible_version",
     ];
     let mut rows = Vec::new();
-    for (database, tables) in everything(catalog, at).await? {
+    for (database, tables) in everything(catalog, access, at).await? {
         for table in tables {
             let visible = catalog.list::<PartitionRecord>(&keys::partitions(table.id), at).await?;
             let versions: BTreeMap<_, _> =
@@ -327,7 +335,7 @@ async fn partitions(catalog: &Catalog, at: At) -> Result<Table, EngineError> {
     Ok((names, rows))
 }
 
-async fn key_columns(catalog: &Catalog, at: At, which: &str) -> Result<Table, EngineError> {
+async fn key_columns(catalog: &Catalog, access: &Access, at: At, which: &str) -> Result<Table, EngineError> {
     let usage = which == "key_column_usage";
     let mut names = vec!["constraint_catalog", "constraint_schema", "constraint_name", "table_schema", "table_name"];
     if usage {
@@ -336,7 +344,7 @@ async fn key_columns(catalog: &Catalog, at: At, which: &str) -> Result<Table, En
         names.push("constraint_type");
     }
     let mut rows = Vec::new();
-    for (database, tables) in everything(catalog, at).await? {
+    for (database, tables) in everything(catalog, access, at).await? {
         for table in tables {
             if table.model != catalog::records::KeyModelRecord::Primary {
                 continue;

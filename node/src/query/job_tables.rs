@@ -2,6 +2,7 @@
 
 use super::information_schema::{NO_TEXT, Table, Value, number, text};
 use super::repositories::{optional_number, time, yes_no};
+use crate::account::Access;
 use crate::error::EngineError;
 use catalog::records::job::JobWork;
 use snapshot::{JobKind, JobRecord, Jobs, Progress};
@@ -43,11 +44,11 @@ const TAIL: [&str; 17] = [
     "cleaned",
 ];
 
-/// One of the tables; `None` when it is none of these.
+/// One of the tables, with the jobs of databases that somebody may see; `None` when it is none of these.
 ///
 /// # Errors
 /// What the catalog says.
-pub(super) async fn table(jobs: &Jobs, name: &str) -> Result<Option<Table>, EngineError> {
+pub(super) async fn table(jobs: &Jobs, access: &Access, name: &str) -> Result<Option<Table>, EngineError> {
     let (kind, own): (_, &[&str]) = match name {
         "backup_jobs" => (JobKind::Backup, &["bytes_sent", "ttl_seconds"]),
         "restore_jobs" => (JobKind::Restore, &["meta_prepared", "snapshot_database", "replication_num", "allow_load"]),
@@ -56,6 +57,9 @@ pub(super) async fn table(jobs: &Jobs, name: &str) -> Result<Option<Table>, Engi
     let columns = [&HEAD, own, &TAIL].concat();
     let mut rows = Vec::new();
     for job in jobs.on_record(kind).await? {
+        if !access.sees_database(&job.database_name) {
+            continue;
+        }
         // It may be gone by now.
         let progress = if job.is_done() { None } else { jobs.progress(job.id).await.ok() };
         rows.push(row(&job, progress.as_ref()));

@@ -28,6 +28,7 @@ pub(crate) use provider::TabletTable;
 
 use crate::engine::views::{TableName, TableViews, Views};
 use crate::error::{EngineError, ErrorKind, codes};
+use crate::privilege::{Object, Privilege};
 use crate::result::ResultSet;
 use crate::session::Context;
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray, UInt64Array};
@@ -180,7 +181,9 @@ impl Planner {
             match schema.as_deref() {
                 Some(rewrite::OWN) => {}
                 Some(information_schema::NAME) => {
-                    let found = information_schema::table(&self.views.catalog, &self.jobs, &table, At::Latest).await?;
+                    let access = &context.access;
+                    let found = information_schema::table(&self.views.catalog, &self.jobs, access, &table, At::Latest);
+                    let found = found.await?;
                     let found = found.ok_or_else(|| EngineError::unknown_table(information_schema::NAME, &table))?;
                     tables.add(information_schema::NAME, &table, found);
                 }
@@ -192,6 +195,8 @@ impl Planner {
         for (own_name, table) in &rewritten.own {
             match table {
                 OwnTable::Files(properties) => {
+                    // The node's disk is read, whoever's the files are.
+                    context.access.require(Privilege::File, &Object::System)?;
                     tables.add(rewrite::OWN, own_name, files::table(properties, &state).await?);
                 }
                 OwnTable::Partitions { table, names: wanted } => {
@@ -202,6 +207,10 @@ impl Planner {
                     names.push((database, table));
                 }
             }
+        }
+        // Before anybody is told which of them there are.
+        for (database, table) in &names {
+            context.access.require(Privilege::Select, &Object::Table(database.clone(), table.clone()))?;
         }
         let mut held = self.views.open(&names).await?;
         for (position, own_name, wanted) in &partial {

@@ -1,23 +1,33 @@
 //! The tables of `information_schema` about repositories: what only the repositories themselves can tell.
 
 use super::information_schema::{NO_NUMBER, NO_TEXT, Table, Value, number, text};
+use crate::account::Access;
 use crate::error::EngineError;
+use crate::privilege::{Object, Privilege};
 use catalog::records::RetentionRecord;
 use env::rt::Duration;
 use snapshot::view::time_text;
 use snapshot::{Jobs, RepositoryOverview, SessionStanding, SnapshotFacts, SnapshotOverview};
 
+/// Their names.
+const TABLES: [&str; 6] =
+    ["backup_jobs", "repositories", "repository_sessions", "restore_jobs", "snapshots", "verify_findings"];
+
 /// One of the tables; `None` when it is none of these.
 ///
 /// # Errors
-/// What the catalog says; a repository that does not answer is told in its row.
-pub(super) async fn table(jobs: &Jobs, name: &str) -> Result<Option<Table>, EngineError> {
+/// 1227 without REPOSITORY on SYSTEM; what the catalog says. A repository that does not answer is told in its row.
+pub(super) async fn table(jobs: &Jobs, access: &Access, name: &str) -> Result<Option<Table>, EngineError> {
+    if !TABLES.contains(&name) {
+        return Ok(None);
+    }
+    access.require(Privilege::Repository, &Object::System)?;
     Ok(Some(match name {
         "repositories" => repositories(jobs).await?,
         "repository_sessions" => sessions(jobs).await?,
         "snapshots" => snapshots(jobs).await?,
         "verify_findings" => findings(jobs).await?,
-        other => return super::job_tables::table(jobs, other).await,
+        other => return super::job_tables::table(jobs, access, other).await,
     }))
 }
 

@@ -214,7 +214,9 @@ impl Rewriter<'_> {
         }
         // Also the one that a function such as IF has become.
         if let Expr::Case { operand: None, conditions, .. } = expr {
-            conditions.iter_mut().for_each(|when| condition(&mut when.condition));
+            for when in conditions.iter_mut() {
+                condition(&mut when.condition);
+            }
         }
         Ok(())
     }

@@ -51,7 +51,9 @@ fn timestamp(of: String) -> Expr {
 fn about_session(name: &str, context: &Context) -> Option<Expr> {
     Some(match name {
         "database" | "schema" => context.database.as_deref().map_or_else(|| value(Value::Null), text),
-        "user" | "current_user" | "session_user" | "system_user" => text(format!("'{}'@'%'", context.user)),
+        // The account, and the user at the address that they came from.
+        "current_user" => text(context.access.identity().to_string()),
+        "user" | "session_user" | "system_user" => text(format!("'{}'@'{}'", context.user, context.client_host)),
         "version" => text(crate::session::VERSION),
         "connection_id" => number(context.connection),
         "last_insert_id" => number(0),

@@ -4,6 +4,7 @@
 
 use super::variables::{Settable, Variables, node_limit};
 use super::{Context, Session, unknown_variable};
+use crate::account;
 use crate::ddl::{self, QualifiedName};
 use crate::engine::Engine;
 use crate::error::{EngineError, ErrorKind, codes};
@@ -12,7 +13,7 @@ use crate::preview;
 use crate::result::Outcome;
 use crate::show;
 use crate::sql::{
-    AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement,
+    Account, AlterAction, AlterTable, CreateTableLike, Kill, ObjectName, Recover, Scope, SetItem, SetValue, Statement,
 };
 use crate::upkeep;
 use env::rt::CancellationToken;
@@ -27,6 +28,8 @@ impl Session {
     /// # Errors
     /// What goes to the client.
     pub async fn execute(&mut self, statement: &Statement, stop: CancellationToken) -> Result<Outcome, EngineError> {
+        self.refresh().await?;
+        account::authorize(&self.engine, &self.access, statement, self.database()).await?;
         // A query reads one version throughout, so it may end in the middle; the others run as tasks that end in order.
         match statement {
             Statement::Use { database } => {
@@ -66,6 +69,7 @@ impl Session {
             }
             Statement::AlterJob(alter) => self.detached_upkeep(&stop, alter.clone(), upkeep::alter_job).await,
             Statement::Upkeep(wanted) => self.detached_upkeep(&stop, wanted.clone(), upkeep::execute).await,
+            Statement::Account(wanted) => self.detached_account(wanted, &stop).await,
             Statement::CreateDatabase { .. }
             | Statement::DropDatabase { .. }
             | Statement::RenameDatabase { .. }
@@ -86,6 +90,14 @@ impl Session {
     async fn detached_job(&self, statement: &Statement, stop: &CancellationToken) -> Result<Outcome, EngineError> {
         let (engine, context, statement) = (self.engine.clone(), self.context(), statement.clone());
         self.engine.gate().run(stop, |_| async move { jobs::execute(&engine, &context, &statement).await }).await
+    }
+
+    async fn detached_account(&self, wanted: &Account, stop: &CancellationToken) -> Result<Outcome, EngineError> {
+        let (engine, context, wanted) = (self.engine.clone(), self.context(), wanted.clone());
+        let work =
+            |_| async move { account::execute(&engine, &context.access, context.database.as_deref(), &wanted).await };
+        self.engine.gate().run(stop, work).await?;
+        Ok(Outcome::ok())
     }
 
     /// Runs what must not be cut off in the middle; it gets the token that tells it to stop.

@@ -3,6 +3,7 @@
 use super::Grid;
 use crate::engine::Engine;
 use crate::error::EngineError;
+use crate::privilege::{self, GrantScope};
 use crate::session::{Context, VERSION};
 use crate::sql::Show;
 use catalog::At;
@@ -45,14 +46,6 @@ pub(super) fn process_list(context: &Context) -> Grid {
         text(""),
         text("SHOW PROCESSLIST"),
     ]);
-    grid
-}
-
-pub(super) fn grants(context: &Context, user: Option<&str>) -> Grid {
-    let user = user.map_or_else(|| format!("'{}'@'%'", context.user), str::to_owned);
-    let mut grid = Grid::new(["UserIdentity", "Catalog", "Grants"]);
-    let text = format!("GRANT ALL ON *.* TO {user}");
-    grid.rows.push(vec![Some(user), None, Some(text)]);
     grid
 }
 
@@ -109,7 +102,7 @@ pub(super) fn constant(wanted: &Show) -> Grid {
         Show::CountWarnings => Grid::new(["@@session.warning_count"]).row(["0"]),
         Show::CountErrors => Grid::new(["@@session.error_count"]).row(["0"]),
         Show::Plugins => Grid::new(["Name", "Status", "Type", "Library", "License"]),
-        Show::Privileges => Grid::new(["Privilege", "Context", "Comment"]).row(["ALL", "System", "Everything"]),
+        Show::Privileges => privileges(),
         Show::Triggers => Grid::new([
             "Trigger",
             "Event",
@@ -154,4 +147,16 @@ pub(super) fn constant(wanted: &Show) -> Grid {
             "Database Collation",
         ]),
     }
+}
+
+/// Every privilege, with what it is on.
+fn privileges() -> Grid {
+    let scopes = [GrantScope::System, GrantScope::Catalog, GrantScope::AllDatabases, GrantScope::AllTables];
+    let mut grid = Grid::new(["Privilege", "Context", "Comment"]);
+    for (_, one) in privilege::WORDS {
+        let on =
+            scopes.iter().filter(|scope| privilege::privileges_on(scope).contains(&one)).map(privilege::scope_text);
+        grid = grid.row([privilege::words(one).to_owned(), on.collect::<Vec<_>>().join(", "), String::new()]);
+    }
+    grid
 }

@@ -1,7 +1,7 @@
 //! LIKE, as SHOW statements have it: capitals do not matter.
 
 /// Whether `text` is like `pattern`, with `%` for any characters, `_` for one, and `\` in front of one that stands for itself.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(crate) fn matches(pattern: &str, text: &str) -> bool {
     let pattern: Vec<Wanted> = wanted(pattern);
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let (mut p, mut t) = (0, 0);

@@ -5,6 +5,9 @@ mod like;
 mod partitions;
 mod tables;
 
+pub(crate) use like::matches as like;
+
+use crate::account;
 use crate::ddl::{self, QualifiedName};
 use crate::engine::{Engine, clock};
 use crate::error::EngineError;
@@ -102,14 +105,14 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
     let whole = |grid: Grid| Ok((grid, None));
     let qualified = |name| QualifiedName::of(name, context.database.as_deref());
     match wanted {
-        Show::Databases { filter } => Ok((tables::databases(engine).await?, filter.clone())),
+        Show::Databases { filter } => Ok((tables::databases(engine, &context.access).await?, filter.clone())),
         Show::Tables { full, database, filter } => {
             let database = database_of(context, database.as_ref())?;
-            Ok((tables::tables(engine, &database, *full).await?, filter.clone()))
+            Ok((tables::tables(engine, &context.access, &database, *full).await?, filter.clone()))
         }
         Show::TableStatus { database, filter } => {
             let database = database_of(context, database.as_ref())?;
-            Ok((tables::status(engine, &database).await?, filter.clone()))
+            Ok((tables::status(engine, &context.access, &database).await?, filter.clone()))
         }
         Show::Columns { full, table, filter } => {
             Ok((tables::columns(engine, &qualified(table)?, *full).await?, filter.clone()))
@@ -141,11 +144,11 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
         Show::Repositories => whole(jobs::repositories(engine).await?),
         Show::Backup { database, filter } => {
             let database = database_of(context, database.as_ref())?;
-            Ok((jobs::last(engine, &database, snapshot::JobKind::Backup).await?, filter.clone()))
+            Ok((jobs::last(engine, &context.access, &database, snapshot::JobKind::Backup).await?, filter.clone()))
         }
         Show::Restore { database, filter } => {
             let database = database_of(context, database.as_ref())?;
-            Ok((jobs::last(engine, &database, snapshot::JobKind::Restore).await?, filter.clone()))
+            Ok((jobs::last(engine, &context.access, &database, snapshot::JobKind::Restore).await?, filter.clone()))
         }
         Show::Verify { repository, filter } => {
             Ok((upkeep::verifiers(engine, repository.as_deref()).await?, filter.clone()))
@@ -163,7 +166,9 @@ async fn grid(engine: &Engine, context: &Context, wanted: &Show) -> Result<(Grid
         Show::Collation { filter } => Ok((fixed::collation(), filter.clone())),
         Show::CharacterSet { filter } => Ok((fixed::character_set(), filter.clone())),
         Show::ProcessList { .. } => whole(fixed::process_list(context)),
-        Show::Grants { user } => whole(fixed::grants(context, user.as_deref())),
+        Show::Grants { of } => whole(account::grants(engine, &context.access, of.as_ref()).await?),
+        Show::Users => whole(account::users(engine).await?),
+        Show::Roles => whole(account::roles(engine).await?),
         Show::Backends => whole(fixed::backends(engine).await?),
         Show::Frontends => whole(fixed::frontends(engine)),
         Show::Catalogs => whole(fixed::catalogs()),

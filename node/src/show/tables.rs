@@ -1,15 +1,17 @@
 //! Databases, tables and their columns.
 
 use super::{Grid, INFORMATION_SCHEMA, default_text, extra_text, key_text};
+use crate::account::Access;
 use crate::ddl::QualifiedName;
 use crate::engine::{Engine, clock};
 use crate::error::EngineError;
 use catalog::At;
 use catalog::records::TableRecord;
 
-pub(super) async fn databases(engine: &Engine) -> Result<Grid, EngineError> {
+pub(super) async fn databases(engine: &Engine, access: &Access) -> Result<Grid, EngineError> {
     let mut names: Vec<String> =
         engine.catalog().databases(At::Latest).await?.iter().map(|database| database.name.clone()).collect();
+    names.retain(|name| access.sees_database(name));
     names.push(INFORMATION_SCHEMA.to_owned());
     names.sort();
     let mut grid = Grid::new(["Database"]);
@@ -17,13 +19,15 @@ pub(super) async fn databases(engine: &Engine) -> Result<Grid, EngineError> {
     Ok(grid)
 }
 
-async fn records(engine: &Engine, database: &str) -> Result<Vec<TableRecord>, EngineError> {
+/// The tables of a database that somebody may see.
+async fn records(engine: &Engine, access: &Access, database: &str) -> Result<Vec<TableRecord>, EngineError> {
     let found = engine.ddl().database(database).await?;
     let tables = engine.catalog().tables(found.id, At::Latest).await?;
-    Ok(tables.into_iter().map(|table| table.record).collect())
+    let seen = |table: &TableRecord| access.sees_table(database, &table.name);
+    Ok(tables.into_iter().map(|table| table.record).filter(seen).collect())
 }
 
-pub(super) async fn tables(engine: &Engine, database: &str, full: bool) -> Result<Grid, EngineError> {
+pub(super) async fn tables(engine: &Engine, access: &Access, database: &str, full: bool) -> Result<Grid, EngineError> {
     let mut columns = vec![format!("Tables_in_{database}")];
     if full {
         columns.push("Table_type".to_owned());
@@ -35,7 +39,7 @@ pub(super) async fn tables(engine: &Engine, database: &str, full: bool) -> Resul
         }
         return Ok(grid);
     }
-    for table in records(engine, database).await? {
+    for table in records(engine, access, database).await? {
         grid.rows.push(vec![Some(table.name), Some("BASE TABLE".to_owned())]);
     }
     Ok(grid)
@@ -51,7 +55,7 @@ fn system_tables() -> &'static [&'static str] {
     &[]
 }
 
-pub(super) async fn status(engine: &Engine, database: &str) -> Result<Grid, EngineError> {
+pub(super) async fn status(engine: &Engine, access: &Access, database: &str) -> Result<Grid, EngineError> {
     let mut grid = Grid::new([
         "Name",
         "Engine",
@@ -75,7 +79,7 @@ pub(super) async fn status(engine: &Engine, database: &str) -> Result<Grid, Engi
     if database.eq_ignore_ascii_case(INFORMATION_SCHEMA) {
         return Ok(grid);
     }
-    for table in records(engine, database).await? {
+    for table in records(engine, access, database).await? {
         let opened = engine.views().open(&[(database.to_owned(), table.name.clone())]).await?;
         let tablets = || opened.iter().flat_map(|views| &views.partitions).flat_map(|partition| &partition.tablets);
         let rows: u64 = tablets().map(|view| view.live_rows()).sum();

@@ -39,10 +39,12 @@ use scan::{Lexeme, Place, Scanner};
 pub use dialect::PLANNING_STACK_BYTES;
 pub use error::{SqlError, SqlErrorKind};
 pub use files::files;
+pub(crate) use names::is_reserved;
 pub use names::{NameKind, check_name, quote_name, quote_text};
 pub use scan::Unclosed;
 pub use script::{Piece, Pieces, split};
 pub use sensitive::without_secrets;
+pub use statement::{Account, GrantOn, Grantable, Grantee, Identified, PrivilegeList, Secret, UserClauses, UserName};
 pub use statement::{
     AddPartitions, Aggregate, AlterAction, AlterJob, AlterTable, AssignedValue, Assignment, Backup, BoundValue,
     CatalogName, Catalogs, ColumnDef, CreateRepository, CreateTable, CreateTableAs, CreateTableLike, DataType,

@@ -226,7 +226,7 @@ pub(super) const RESERVED: &[&str] = &[
 ];
 
 /// Whether a bare word cannot be a name.
-pub(super) fn is_reserved(word: &str) -> bool {
+pub(crate) fn is_reserved(word: &str) -> bool {
     // The longest has 17 letters; a lower-case copy of a megabyte would be a waste.
     word.len() <= 20 && RESERVED.binary_search(&word.to_ascii_lowercase().as_str()).is_ok()
 }

@@ -1,11 +1,12 @@
 use super::World;
 use env::rt::{CancellationToken, Duration};
 use futures::StreamExt;
+use node::account::Identity;
 use node::stream_load::{CsvFormat, LoadFormat, StreamLoad, StreamLoadResult, StreamLoadStatus};
 
 pub fn load(table: &str, label: &str) -> StreamLoad {
     StreamLoad {
-        user: "root".to_owned(),
+        user: Identity::anywhere("root"),
         database: "d".to_owned(),
         table: table.to_owned(),
         label: label.to_owned(),

@@ -14,6 +14,7 @@
     reason = "tests"
 )]
 
+mod accounts;
 mod changes;
 mod crash;
 mod ddl;
@@ -66,6 +67,11 @@ impl World {
 
     pub fn client(&self) -> Client {
         Client { session: self.engine.session("root") }
+    }
+
+    /// A client who is somebody else.
+    pub fn client_of(&self, user: &str) -> Client {
+        Client { session: self.engine.session(user) }
     }
 
     /// A client in a new database `d`.

@@ -38,7 +38,7 @@ async fn what_clients_ask_is_answered() {
     assert!(client.one("SELECT @@version_comment LIMIT 1").await.contains("Tabularium"));
     assert_eq!(client.lines("SELECT DATABASE(), SCHEMA(), CONNECTION_ID()").await, ["d d 42"]);
     assert!(client.one("SELECT VERSION()").await.starts_with("8.0.33-"));
-    assert_eq!(client.one("SELECT USER()").await, "'root'@'%'");
+    assert_eq!(client.one("SELECT USER()").await, "'root'@'localhost'");
     assert_eq!(client.one("SELECT CURRENT_USER").await, "'root'@'%'");
     assert_eq!(
         client.lines("SELECT @@transaction_isolation, @@tx_isolation, @@session.autocommit").await,

@@ -83,7 +83,7 @@ impl Wire {
         let (mysql, http) = (any().await.unwrap(), any().await.unwrap());
         let port = mysql.local_addr().unwrap().port();
         let stop = CancellationToken::new();
-        let serving = node::server::serve(engine.clone(), mysql, http, stop.clone());
+        let serving = node::server::serve(engine.clone(), mysql, http, None, stop.clone());
         let served = tokio::spawn(async move { serving.await.unwrap() });
         let options = OptsBuilder::default().ip_or_hostname("127.0.0.1").tcp_port(port).user(Some("root"));
         Self { engine, stop, served, connection: Conn::new(options).await.unwrap() }

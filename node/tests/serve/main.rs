@@ -17,6 +17,7 @@
 )]
 #![cfg(not(madsim))]
 
+mod accounts;
 mod config;
 mod crash;
 mod leftovers;

@@ -4,13 +4,15 @@ use crate::client::Client;
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
+use catalog::records::SecretRecord;
 use env::rt::sync::Notify;
 use env::rt::{CancellationToken, Duration, JoinHandle};
 use futures::{StreamExt, stream};
 use node::error::{EngineError, ErrorKind};
 use node::http::metrics::Metrics;
 use node::mysql::{
-    Authenticator, Backend, Client as ClientInfo, Credential, KillTarget, Options, Server, ServerStatement,
+    Account, Authenticator, Backend, Client as ClientInfo, Credential, KillTarget, Options, Server, ServerStatement,
+    StoredPassword,
 };
 use node::result::{Outcome, ResultSet};
 use parking_lot::Mutex;
@@ -132,6 +134,10 @@ impl Backend for Toy {
         }
     }
 
+    async fn oversees(&self, session: &ToySession) -> bool {
+        session.user == "root"
+    }
+
     fn database(&self, session: &ToySession) -> Option<String> {
         session.database.clone()
     }
@@ -154,19 +160,27 @@ impl Backend for Toy {
     }
 }
 
-/// `root` without password, `admin` with `s3cret`, `other` with `pw`.
+/// `root` without password, `admin` with `s3cret`, `other` with `pw`; `new` and `old`, whose `s3cret` is proven by one method
+/// only, and `careful`, who must come over TLS.
 #[derive(Debug)]
 pub struct Users;
 
 #[async_trait]
 impl Authenticator for Users {
-    async fn credential(&self, user: &str) -> Option<Credential> {
-        match user {
-            "root" => Some(Credential::Nothing),
-            "admin" => Some(Credential::of("s3cret")),
-            "other" => Some(Credential::of("pw")),
-            _ => None,
-        }
+    async fn account(&self, user: &str, _host: &str) -> Option<Account> {
+        let credential = match user {
+            "root" => Credential::Nothing,
+            "admin" | "careful" => Credential::of("s3cret"),
+            "other" => Credential::of("pw"),
+            "new" => Credential::Password(StoredPassword::from_record(&SecretRecord::CachingSha2(
+                StoredPassword::sha256_digest("s3cret"),
+            ))?),
+            "old" => Credential::Password(StoredPassword::from_record(&SecretRecord::Native(
+                StoredPassword::native_digest("s3cret"),
+            ))?),
+            _ => return None,
+        };
+        Some(Account { require_tls: user == "careful", ..Account::new(user, credential) })
     }
 }
 

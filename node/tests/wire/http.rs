@@ -24,7 +24,7 @@ type Loaded = (StreamLoad, Result<Vec<u8>, String>);
 
 /// Keeps what it was given.
 #[derive(Default)]
-struct Loader {
+pub struct Loader {
     loads: Mutex<Vec<Loaded>>,
     stopped: AtomicU64,
     waiting: Notify,
@@ -98,11 +98,11 @@ struct World {
     shutdown: CancellationToken,
 }
 
-fn options() -> HttpOptions {
+pub fn options() -> HttpOptions {
     HttpOptions { drain_timeout: Duration::from_secs(5), ..HttpOptions::default() }
 }
 
-fn server(options: HttpOptions) -> (HttpServer, Arc<Loader>, CancellationToken) {
+pub fn server(options: HttpOptions) -> (HttpServer, Arc<Loader>, CancellationToken) {
     let (loader, shutdown) = (Arc::new(Loader::default()), CancellationToken::new());
     let server = HttpServer::new(
         Arc::clone(&loader) as Arc<dyn StreamLoader>,
@@ -225,7 +225,7 @@ async fn a_load_has_the_answer_that_clients_of_starrocks_know() {
     assert_eq!((&json["NumberLoadedRows"], &json["LoadBytes"]), (&2.into(), &8.into()));
     let (load, body) = world.loader.loads.lock().remove(0);
     assert_eq!(body.unwrap(), b"1,x\n2,y\n");
-    assert_eq!((load.user.as_str(), load.database.as_str(), load.table.as_str()), ("admin", "sales", "orders"));
+    assert_eq!((load.user.name.as_str(), load.database.as_str(), load.table.as_str()), ("admin", "sales", "orders"));
     assert_eq!(load.columns, Some(vec!["a".to_owned(), "b".to_owned()]));
     let LoadFormat::Csv(csv) = load.format;
     assert_eq!(csv.column_separator, b",");

@@ -57,6 +57,33 @@ async fn a_client_with_another_method_is_asked_to_switch() {
 }
 
 #[tokio::test]
+async fn an_account_of_one_method_has_clients_switch_to_it() {
+    let world = World::new();
+    for (user, own, other) in [
+        ("old", "mysql_native_password", "caching_sha2_password"),
+        ("new", "caching_sha2_password", "mysql_native_password"),
+    ] {
+        for (plugin, switches) in [(own, &[][..]), (other, &[own][..])] {
+            for (password, good) in [("s3cret", true), ("wrong", false), ("", false)] {
+                let mut client = world.connect();
+                client.plugin = plugin;
+                let result = client.login(user, password, None).await;
+                assert_eq!(result.is_ok(), good, "{user} {plugin} {password}");
+                // An empty answer by the newer method is one that must be given again, with a salt of its own.
+                if !password.is_empty() {
+                    assert_eq!(client.switches, switches, "{user} {plugin} {password}");
+                }
+                if let Err(error) = result {
+                    let using = if password.is_empty() { "NO" } else { "YES" };
+                    assert_eq!(error.code, 1045);
+                    assert!(error.message.ends_with(&format!("(using password: {using})")), "{error:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn known_and_unknown_users_go_the_same_way() {
     let world = World::new();
     for plugin in ["mysql_native_password", "caching_sha2_password", "sha256_password"] {

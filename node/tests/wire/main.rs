@@ -23,3 +23,4 @@ mod prepared;
 mod query;
 mod random;
 mod stock;
+mod tls;

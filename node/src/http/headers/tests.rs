@@ -13,7 +13,7 @@ fn load(headers: &[(&str, &str)]) -> Result<StreamLoad, String> {
     for (name, value) in headers {
         map.append(name, value);
     }
-    parse(&map, "root", "db", "t", || "made_up".to_owned())
+    parse(&map, &Identity::anywhere("root"), "db", "t", || "made_up".to_owned())
 }
 
 fn csv_of(headers: &[(&str, &str)]) -> CsvFormat {
@@ -114,6 +114,6 @@ proptest! {
     ) {
         let mut map = HeaderMap::new();
         map.insert(HeaderName::from_static(name), HeaderValue::from_bytes(&value).unwrap());
-        parse(&map, "root", "db", "t", String::new).ok();
+        parse(&map, &Identity::anywhere("root"), "db", "t", String::new).ok();
     }
 }

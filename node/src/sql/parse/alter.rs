@@ -23,8 +23,11 @@ impl Cursor<'_> {
         if self.is("BACKUP") || self.is("RESTORE") {
             return self.alter_job();
         }
+        if self.is("USER") {
+            return self.alter_user();
+        }
         if !self.eat(&["TABLE"]) {
-            return Err(self.unsupported_object("ALTER", "DATABASE, TABLE, REPOSITORY, BACKUP or RESTORE"));
+            return Err(self.unsupported_object("ALTER", "DATABASE, TABLE, REPOSITORY, USER, BACKUP or RESTORE"));
         }
         let table = self.object(NameKind::Table)?;
         let action = self.alter_action()?;

@@ -1,5 +1,6 @@
 //! One module for each family of statements; this one finds out which it is.
 
+mod account;
 mod alter;
 mod backup;
 mod data;
@@ -21,8 +22,8 @@ use super::statement::{Explain, ExplainMode, Statement};
 /// The words that begin a statement that is understood.
 const VERBS: &[&str] = &[
     "ALTER", "APPLY", "BACKUP", "BEGIN", "CANCEL", "COMMIT", "CREATE", "DELETE", "DESC", "DESCRIBE", "DROP", "EXPLAIN",
-    "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "ROLLBACK", "SELECT", "SET", "SHOW", "START", "SWEEP",
-    "TRUNCATE", "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
+    "GRANT", "HOLD", "INSERT", "KILL", "RECOVER", "RELEASE", "RESTORE", "REVOKE", "ROLLBACK", "SELECT", "SET", "SHOW",
+    "START", "SWEEP", "TRUNCATE", "UNDO", "UPDATE", "USE", "VALUES", "VERIFY", "WITH",
 ];
 
 /// The words that begin a statement of MySQL or StarRocks that there is none of here.
@@ -37,7 +38,6 @@ const FOREIGN: &[&str] = &[
     "EXECUTE",
     "EXPORT",
     "FLUSH",
-    "GRANT",
     "HANDLER",
     "HELP",
     "INSTALL",
@@ -52,7 +52,6 @@ const FOREIGN: &[&str] = &[
     "RENAME",
     "REPLACE",
     "RESUME",
-    "REVOKE",
     "SAVEPOINT",
     "STOP",
     "SUBMIT",
@@ -106,6 +105,8 @@ impl Cursor<'_> {
             "SET" => self.set(),
             "START" | "BEGIN" | "COMMIT" | "ROLLBACK" => self.transaction(),
             "KILL" => self.kill(),
+            "GRANT" => self.grant(),
+            "REVOKE" => self.revoke(),
             verb => Err(self.unknown(verb)),
         }
     }
@@ -139,10 +140,13 @@ impl Cursor<'_> {
         if self.is("TABLE") {
             return self.create_table();
         }
+        if self.is("USER") || self.is("ROLE") {
+            return self.create_account();
+        }
         if (self.is("EXTERNAL") || self.is("TEMPORARY")) && self.is_at(1, "TABLE") {
             return Err(self.unsupported("external and temporary tables are not supported"));
         }
-        Err(self.unsupported_object("CREATE", "DATABASE, TABLE or [READ ONLY] REPOSITORY"))
+        Err(self.unsupported_object("CREATE", "DATABASE, TABLE, [READ ONLY] REPOSITORY, USER or ROLE"))
     }
 
     fn drop_statement(&mut self) -> Parsed<Statement> {
@@ -166,7 +170,10 @@ impl Cursor<'_> {
         if self.eat(&["SNAPSHOT"]) {
             return self.drop_snapshot();
         }
-        Err(self.unsupported_object("DROP", "DATABASE, TABLE, REPOSITORY or SNAPSHOT"))
+        if self.is("USER") || self.is("ROLE") {
+            return self.drop_account();
+        }
+        Err(self.unsupported_object("DROP", "DATABASE, TABLE, REPOSITORY, SNAPSHOT, USER or ROLE"))
     }
 
     /// An error for CREATE, DROP or ALTER of what there is none of.
@@ -195,7 +202,6 @@ impl Cursor<'_> {
             "TASK",
             "TRIGGER",
             "UNIQUE",
-            "USER",
             "VIEW",
             "WAREHOUSE",
         ];

@@ -11,9 +11,16 @@ impl Cursor<'_> {
     /// `SET ..`
     pub(in crate::sql) fn set(&mut self) -> Parsed<Statement> {
         self.skip();
-        for word in ["PASSWORD", "ROLE", "PROPERTY", "CATALOG", "RESOURCE_GROUP"] {
-            let variable = self.is_token_at(1, &Token::Eq) && word != "PASSWORD";
-            if self.is(word) && !variable {
+        if self.is("PASSWORD") {
+            return self.set_password();
+        }
+        if self.is("ROLE") || (self.is("DEFAULT") && self.is_at(1, "ROLE")) {
+            return Err(self
+                .unsupported("all roles of a user are active, always")
+                .hint("GRANT and REVOKE change which they are"));
+        }
+        for word in ["PROPERTY", "CATALOG", "RESOURCE_GROUP"] {
+            if self.is(word) && !self.is_token_at(1, &Token::Eq) {
                 return Err(self.unsupported(format!("SET {word} is not supported")));
             }
         }

@@ -37,7 +37,6 @@ const FOREIGN: &[&str] = &[
     "REPLICA",
     "RESOURCE",
     "RESOURCES",
-    "ROLES",
     "ROLLUP",
     "ROUTINE",
     "RUNNING",
@@ -53,7 +52,6 @@ const FOREIGN: &[&str] = &[
     "TRANSACTION",
     "TYPES",
     "USER",
-    "USERS",
     "VIEW",
     "WAREHOUSES",
 ];
@@ -247,8 +245,15 @@ impl Cursor<'_> {
             }
             "GRANTS" => {
                 self.skip();
-                let user = self.for_user()?;
-                Ok(Show::Grants { user })
+                self.show_grants()
+            }
+            "USERS" => {
+                self.skip();
+                Ok(Show::Users)
+            }
+            "ROLES" => {
+                self.skip();
+                Ok(Show::Roles)
             }
             "PLUGINS" => {
                 self.skip();
@@ -330,34 +335,5 @@ impl Cursor<'_> {
             self.list(|cursor| cursor.number::<u64>("a limit"))?;
         }
         Ok(())
-    }
-
-    /// `[FOR user]`
-    fn for_user(&mut self) -> Parsed<Option<String>> {
-        if !self.eat(&["FOR"]) {
-            return Ok(None);
-        }
-        if self.eat(&["CURRENT_USER"]) {
-            if self.eat_token(&Token::LParen) {
-                self.want_token(&Token::RParen)?;
-            }
-            return Ok(None);
-        }
-        let user = if self.is_string() {
-            self.string("a user")?
-        } else {
-            match self.bare_word().map(ToOwned::to_owned) {
-                Some(word) => {
-                    self.skip();
-                    word
-                }
-                None => self.name(NameKind::User)?,
-            }
-        };
-        if self.eat_token(&Token::AtSign) {
-            let host = if self.is_string() { self.string("a host")? } else { self.name(NameKind::User)? };
-            return Ok(Some(format!("{user}@{host}")));
-        }
-        Ok(Some(user))
     }
 }

@@ -3,6 +3,7 @@
 //! Queries and expressions stay `sqlparser` syntax trees, because the query engine plans from those. All else has a struct
 //! of its own, so that whoever executes a statement matches on what can be said and on nothing more.
 
+mod account;
 mod backup;
 mod data;
 mod recover;
@@ -15,6 +16,7 @@ use std::collections::BTreeMap;
 
 use sqlparser::ast;
 
+pub use account::{Account, GrantOn, Grantable, Grantee, Identified, PrivilegeList, Secret, UserClauses, UserName};
 pub use backup::{
     Backup, CatalogName, Catalogs, CreateRepository, NamedObject, ObjectKind, ObjectSelection, PartitionSelection,
     Restore, SnapshotFilter,
@@ -156,6 +158,9 @@ pub enum Statement {
     /// `DROP SNAPSHOT ..`, `HOLD SNAPSHOT ..`, `VERIFY REPOSITORY ..` and the like
     Upkeep(Upkeep),
 
+    /// `CREATE USER ..`, `GRANT ..` and the like
+    Account(Box<Account>),
+
     /// `SET a = 1, @b = 2, NAMES utf8mb4, ..`, in the order written
     Set(Vec<SetItem>),
     /// `START TRANSACTION ..` or `BEGIN`
@@ -198,6 +203,7 @@ impl Statement {
             Self::AlterJob(AlterJob { restore: false, .. }) => "ALTER BACKUP",
             Self::AlterJob(AlterJob { restore: true, .. }) => "ALTER RESTORE",
             Self::Upkeep(upkeep) => upkeep.verb(),
+            Self::Account(account) => account.verb(),
             Self::Set(_) => "SET",
             Self::Begin => "BEGIN",
             Self::Commit => "COMMIT",

@@ -2,7 +2,7 @@
 
 use sqlparser::ast;
 
-use super::{ObjectName, Scope, SnapshotFilter};
+use super::{Grantee, ObjectName, Scope, SnapshotFilter};
 
 /// Which rows of a SHOW.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,11 +151,15 @@ pub enum Show {
         /// The whole statement text rather than its first 100 characters.
         full: bool,
     },
-    /// `SHOW GRANTS [FOR ..]`
+    /// `SHOW GRANTS [FOR u | FOR ROLE r]`
     Grants {
-        /// The user as written; `None` means the current one.
-        user: Option<String>,
+        /// Whose; `None` means whoever is logged in.
+        of: Option<Grantee>,
     },
+    /// `SHOW USERS`
+    Users,
+    /// `SHOW ROLES`
+    Roles,
     /// `SHOW PLUGINS`
     Plugins,
     /// `SHOW PRIVILEGES`

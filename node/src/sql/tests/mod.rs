@@ -7,6 +7,7 @@ macro_rules! snapshot {
     };
 }
 
+mod accounts;
 mod backup;
 mod limits;
 mod random;
