@@ -267,3 +267,52 @@ async fn what_is_excluded_stays_out_of_a_backup_and_of_a_restore() {
     client.refused("BACKUP SNAPSHOT d.x TO r EXCLUDE ()", 1064, "EXCLUDE (..) is empty").await;
     world.end().await;
 }
+
+/// One query reads both tables; it must see both as they were, or both as the snapshot has them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_reader_without_pause_sees_the_old_rows_or_the_new_ones_and_no_error() {
+    let world = World::new().await;
+    let mut client = stocked(&world).await;
+    client.run("BACKUP SNAPSHOT d.one TO r").await;
+    finished(&world, "d", "backup").await;
+    let stamp = timestamp(&mut client, "one").await;
+    let both = "SELECT (SELECT count(*) FROM d.a), (SELECT sum(v) FROM d.b), (SELECT max(k) FROM d.a)";
+    let new = client.lines(both).await;
+    client.run("INSERT INTO a VALUES (60, 'late'), (199, 'z'); DELETE FROM b WHERE k = 1; INSERT INTO b VALUES (9, 900)").await;
+    let old = client.lines(both).await;
+    assert_ne!(old, new);
+    let stop = env::rt::CancellationToken::new();
+    let mut readers = Vec::new();
+    for _ in 0..3 {
+        let (mut reader, stop, old, new) = (world.client(), stop.clone(), old.clone(), new.clone());
+        readers.push(tokio::spawn(async move {
+            let (mut olds, mut news) = (0, 0);
+            while !stop.is_cancelled() {
+                let seen = reader.lines(both).await;
+                if seen == old {
+                    olds += 1;
+                } else {
+                    assert_eq!(seen, new);
+                    news += 1;
+                }
+            }
+            (olds, news)
+        }));
+    }
+    for round in 0..6 {
+        client.run(&format!("RESTORE SNAPSHOT d.one FROM r PROPERTIES ('backup_timestamp' = '{stamp}')")).await;
+        finished(&world, "d", "restore").await;
+        assert_eq!(client.lines(both).await, new, "round {round}");
+        client.run("UNDO RESTORE").await;
+        assert_eq!(client.lines(both).await, old, "round {round}");
+    }
+    stop.cancel();
+    let (mut olds, mut news) = (0, 0);
+    for reader in readers {
+        let (of_old, of_new) = reader.await.unwrap();
+        olds += of_old;
+        news += of_new;
+    }
+    assert!(olds > 10 && news > 0, "{olds} old, {news} new");
+    world.end().await;
+}
