@@ -342,7 +342,7 @@ fn t7_other_aggregate_functions_are_another_structure() {
     assert_eq!(told_of.len(), 1, "{told_of:?}");
     assert!(told_of[0].starts_with(&format!("table a exists but with different schema: column {value} is ")));
     assert!(told_of[0].contains(" MAX ") && told_of[0].contains(" SUM "), "{told_of:?}");
-    assert!(told(vec![aggregating(100, sum)], vec![aggregating(500, sum)]).is_empty());
+    assert!(draft(vec![aggregating(100, sum)], vec![aggregating(500, sum)]).is_ok());
 }
 
 #[test]
