@@ -117,8 +117,7 @@ pub(super) fn needs(statement: &Statement, session: Option<&str>) -> Result<Vec<
         }
         Statement::Update(update) => on_table(Privilege::Update, &update.table)?,
         Statement::Delete(delete) => on_table(Privilege::Delete, &delete.table)?,
-        Statement::Explain(Explain { statement, .. }) => needs(statement, session)?,
-        Statement::ExplainJob(statement) => needs(statement, session)?,
+        Statement::Explain(Explain { statement, .. }) | Statement::ExplainJob(statement) => needs(statement, session)?,
         Statement::Recover(recover) => of_recover(recover, session)?,
         Statement::UndoRestore { database } => {
             let database = database_of(database.as_deref(), session)?;

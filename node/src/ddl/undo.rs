@@ -83,11 +83,11 @@ impl Ddl {
     }
 }
 
+/// What a RESTORE left in the bin of one table.
+type Left<'a> = (&'a Stored<RecycleRecord>, &'a Brought);
+
 /// What the last RESTORE into a database left in the bin.
-fn last_restore<'a>(
-    bin: &'a [Stored<RecycleRecord>],
-    database: &DatabaseRecord,
-) -> Option<(JobId, Vec<(&'a Stored<RecycleRecord>, &'a Brought)>)> {
+fn last_restore<'a>(bin: &'a [Stored<RecycleRecord>], database: &DatabaseRecord) -> Option<(JobId, Vec<Left<'a>>)> {
     let of_restore = |record: &'a Stored<RecycleRecord>| match &record.what {
         Recycled::Overwritten { job, brought, .. } | Recycled::Made { job, brought, .. } => {
             Some((*job, record, brought))

@@ -164,13 +164,12 @@ fn formatted(moment: &Expr, format: &Expr) -> Result<Option<Expr>, EngineError> 
             Some('x') => "%G",
             Some('Y') => "%Y",
             Some('y') => "%y",
-            Some('%') => "%%",
+            Some('%') | None => "%%",
             Some(other) => {
                 return Err(EngineError::unsupported(format!(
                     "%{other} in the format of date_format is not supported"
                 )));
             }
-            None => "%%",
         });
     }
     let timestamp = cast(moment.clone(), DataType::Timestamp(None, TimezoneInfo::None));

@@ -278,7 +278,9 @@ async fn a_reader_without_pause_sees_the_old_rows_or_the_new_ones_and_no_error()
     let stamp = timestamp(&mut client, "one").await;
     let both = "SELECT (SELECT count(*) FROM d.a), (SELECT sum(v) FROM d.b), (SELECT max(k) FROM d.a)";
     let new = client.lines(both).await;
-    client.run("INSERT INTO a VALUES (60, 'late'), (199, 'z'); DELETE FROM b WHERE k = 1; INSERT INTO b VALUES (9, 900)").await;
+    client
+        .run("INSERT INTO a VALUES (60, 'late'), (199, 'z'); DELETE FROM b WHERE k = 1; INSERT INTO b VALUES (9, 900)")
+        .await;
     let old = client.lines(both).await;
     assert_ne!(old, new);
     let stop = env::rt::CancellationToken::new();

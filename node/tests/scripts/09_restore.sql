@@ -74,7 +74,7 @@ SELECT * FROM e.b ORDER BY k;
 --> 1 | 1
 --> 2 | 22
 UNDO RESTORE FROM e;
---! 1105 the into database 'e' cannot be undone: partition 'b' of table 'b' was loaded into
+--! 1105 into database 'e' cannot be undone: partition 'b' of table 'b' was loaded into
 -- Another structure.
 CREATE DATABASE f;
 CREATE TABLE f.a (k BIGINT, v VARCHAR(5), w INT);

@@ -85,7 +85,8 @@ impl Wire {
         let stop = CancellationToken::new();
         let serving = node::server::serve(engine.clone(), mysql, http, None, stop.clone());
         let served = tokio::spawn(async move { serving.await.unwrap() });
-        let options = OptsBuilder::default().ip_or_hostname("127.0.0.1").tcp_port(port).user(Some("root"));
+        let options =
+            OptsBuilder::default().ip_or_hostname("127.0.0.1").tcp_port(port).user(Some("root")).prefer_socket(false);
         Self { engine, stop, served, connection: Conn::new(options).await.unwrap() }
     }
 }

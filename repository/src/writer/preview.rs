@@ -47,7 +47,7 @@ impl SendPreview {
     ///
     /// # Errors
     /// What the store says. Damage is no error: what is damaged would be sent again.
-    pub async fn to_send(&mut self, tablet: TabletEntryIn) -> Result<Vec<u64>> {
+    pub async fn unsent(&mut self, tablet: TabletEntryIn) -> Result<Vec<u64>> {
         let known = match self.earlier.find(&self.context, Sought::new(&tablet)).await? {
             Known::Whole(_) => return Ok(Vec::new()),
             Known::Files(known) => known,

@@ -155,10 +155,10 @@ impl Jobs {
             });
         }
         let requests = sending.requests(&lengths) + pages + REQUESTS_OF_A_JOB;
-        let mut detail = format!("about {requests} requests");
-        if unknown > 0 {
-            detail += &format!("; {unknown} tablets are on other nodes and not counted");
-        }
+        let detail = match unknown {
+            0 => format!("about {requests} requests"),
+            _ => format!("about {requests} requests; {unknown} tablets are on other nodes and not counted"),
+        };
         lines.push(total(&lines, detail));
         Ok(lines)
     }
@@ -185,7 +185,7 @@ impl Jobs {
                 };
                 found.amount.files += seen.files.len() as u64;
                 found.amount.bytes += seen.files.iter().map(|file| file.len_bytes).sum::<u64>();
-                let lengths = sending.to_send(seen).await?;
+                let lengths = sending.unsent(seen).await?;
                 found.amount.transfer_files += lengths.len() as u64;
                 found.amount.transfer_bytes += lengths.iter().sum::<u64>();
                 found.lengths.extend(lengths);
@@ -319,11 +319,11 @@ fn shared_text(amount: Amount, unknown: u64) -> String {
 
 /// What becomes of an existing table's partitions.
 fn overwritten_text(table: &DraftTable, local: &TableRecord) -> String {
-    let replaced: BTreeSet<_> = table.partitions.iter().filter_map(|partition| partition.replaces).collect();
+    let taken: BTreeSet<_> = table.partitions.iter().filter_map(|partition| partition.replaces).collect();
     let names = |names: Vec<&str>| names.join(", ");
     let replaces: Vec<&str> =
-        local.partitions.iter().filter(|entry| replaced.contains(&entry.id)).map(|entry| entry.name.as_str()).collect();
-    let rest = || local.partitions.iter().filter(|entry| !replaced.contains(&entry.id));
+        local.partitions.iter().filter(|entry| taken.contains(&entry.id)).map(|entry| entry.name.as_str()).collect();
+    let rest = || local.partitions.iter().filter(|entry| !taken.contains(&entry.id));
     let cleaned = |entry: &&PartitionEntry| table.cleaned.contains(&entry.id);
     let removes: Vec<&str> = rest().filter(cleaned).map(|entry| entry.name.as_str()).collect();
     let keeps: Vec<&str> = rest().filter(|entry| !cleaned(entry)).map(|entry| entry.name.as_str()).collect();

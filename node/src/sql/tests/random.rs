@@ -237,8 +237,8 @@ fn selected() -> impl Strategy<Value = (Option<Vec<ObjectSelection>>, Option<Vec
                 ObjectSelection::Named(named) => Some(NamedObject { alias: None, ..named }),
                 ObjectSelection::All(_) => None,
             };
-            let names: Vec<NamedObject> = objects.into_iter().filter_map(named).collect();
-            (None, Some(names).filter(|names| !names.is_empty()))
+            let left_out: Vec<NamedObject> = objects.into_iter().filter_map(named).collect();
+            (None, Some(left_out).filter(|names| !names.is_empty()))
         }
         objects => (objects, None),
     })
