@@ -399,7 +399,7 @@ pub struct RestoreSpec {
     #[serde(default)]
     pub creates_database: bool,
     /// What goes to the recycle bin because the snapshot does not have it.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Clean::is_nothing")]
     pub clean: Clean,
 }
 
@@ -412,6 +412,13 @@ pub struct Clean {
     /// Tables of the database.
     #[serde(default)]
     pub tables: bool,
+}
+
+impl Clean {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The kind of a job with its state.

@@ -44,6 +44,7 @@ pub enum Recycled {
         /// As it was, with the partitions that the table lists no more; they belong to the bin.
         table: Box<TableRecord>,
         /// What undoing the RESTORE takes away.
+        #[serde(default, skip_serializing_if = "Brought::is_nothing")]
         brought: Brought,
     },
     /// A table that a RESTORE made. Nothing of it is in the bin; it is how undoing the RESTORE knows the table.
@@ -67,12 +68,18 @@ pub enum Recycled {
 }
 
 /// What a RESTORE brought into one table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Brought {
     /// How many tables the job wrote in all: so many records of it are in the bin until the first of them is removed.
     pub tables: u64,
     /// The table's new partitions.
     pub partitions: Vec<BroughtPartition>,
+}
+
+impl Brought {
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One partition that a RESTORE brought.

@@ -161,7 +161,7 @@ pub struct TablePlan {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cleaned: Vec<PartitionId>,
     /// RESTORE: the whole table goes because the snapshot does not have it; the record is that of the table here.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub drops: bool,
 }
 

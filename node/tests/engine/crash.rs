@@ -21,7 +21,13 @@ async fn a_directory_that_cannot_be_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_acknowledged_is_there_after_a_kill() {
-    let world = World::new().await;
+    // The files are copied one after the other, while loads go on: the versions that the catalog of the copy names must
+    // still be in the tablet store, which is copied later.
+    let world = World::with(|mut options| {
+        options.store.keep_versions = 1 << 20;
+        options
+    })
+    .await;
     let mut client = world.in_database().await;
     client.run("CREATE TABLE t (k INT, v INT) DISTRIBUTED BY HASH (k) BUCKETS 2; CREATE TABLE p (k INT, v INT) PRIMARY KEY (k)").await;
     let mut writer = world.client();

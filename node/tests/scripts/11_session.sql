@@ -46,7 +46,7 @@ KILL 999999;
 START TRANSACTION;
 COMMIT;
 LOAD DATA INFILE 'x' INTO TABLE t;
---! 1235 LOAD is not supported at line 1, column 1
+--! 1235 is not supported
 ANALYZE TABLE t;
 --! 1235 ANALYZE is not supported at line 1, column 1
 GARBAGE;
