@@ -331,7 +331,8 @@ pub(crate) async fn snapshots(engine: &Engine, name: &str, filter: &SnapshotFilt
         SnapshotFilter::Labels(labels) => Some(labels.clone()),
         SnapshotFilter::LabelAt { label, timestamp } => {
             let mut grid = Grid::new(["Snapshot", "Timestamp", "Database", "Details", "Status"]);
-            fill(&mut grid, view::detailed_snapshot(&opened, label, timestamp).await);
+            let usage = engine.jobs().known_usage(&record).await;
+            fill(&mut grid, view::detailed_snapshot(&opened, label, timestamp, usage.as_deref()).await);
             return Ok(grid);
         }
     };

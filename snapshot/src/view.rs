@@ -7,7 +7,7 @@ use catalog::records::{VerifyRecord, VerifyState};
 use env::ids::NodeId;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use repository::{Repository, SnapshotSummary};
+use repository::{Repository, SnapshotSummary, Usage};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -294,9 +294,10 @@ pub fn brief_snapshots(snapshots: &[SnapshotSummary], labels: Option<&[String]>)
     rows.collect()
 }
 
-/// SHOW SNAPSHOT with label and time stamp: one row of 5 columns. What cannot be read is told in the column Status.
-pub async fn detailed_snapshot(repository: &Repository, label: &str, timestamp: &str) -> Row {
-    let (database, details, status) = match details(repository, label, timestamp).await {
+/// SHOW SNAPSHOT with label and time stamp: one row of 5 columns. `usage` tells what the snapshots cost, if that is known.
+/// What cannot be read is told in the column Status.
+pub async fn detailed_snapshot(repository: &Repository, label: &str, timestamp: &str, usage: Option<&Usage>) -> Row {
+    let (database, details, status) = match details(repository, label, timestamp, usage).await {
         Ok(Some((database, details))) => (Some(database), Some(details), "OK".to_owned()),
         Ok(None) => (None, None, format!("ERROR: no snapshot {label} of {timestamp}")),
         Err(failed) => (None, None, format!("ERROR: failed to get info of snapshot {label}: {}", explain(&failed))),
@@ -310,7 +311,12 @@ pub async fn detailed_snapshot(repository: &Repository, label: &str, timestamp: 
     ]
 }
 
-async fn details(repository: &Repository, label: &str, timestamp: &str) -> Result<Option<(String, String)>> {
+async fn details(
+    repository: &Repository,
+    label: &str,
+    timestamp: &str,
+    usage: Option<&Usage>,
+) -> Result<Option<(String, String)>> {
     let Some(summary) = repository.snapshot(label, Some(timestamp)).await? else { return Ok(None) };
     let reader = repository.reader(&summary).await?;
     let mut objects = Map::new();
@@ -319,7 +325,12 @@ async fn details(repository: &Repository, label: &str, timestamp: &str) -> Resul
         let names: Vec<&str> = manifest.partitions.iter().map(|partition| partition.name.as_str()).collect();
         objects.insert(table.name.clone(), json!({ "partitions": names }));
     }
+    let cost = usage.and_then(|usage| usage.snapshots.iter().find(|row| row.label == label));
     let brief = json!({
+        "stored_bytes": cost.map(|cost| cost.stored_bytes),
+        "unique_bytes": cost.map(|cost| cost.unique_bytes),
+        "shared_bytes": cost.map(|cost| cost.shared_bytes),
+        "freed_if_dropped": usage.map(|usage| usage.freed_by(&[label])),
         "name": summary.label,
         "database": summary.database,
         "backup_time": summary.created_ms,

@@ -188,6 +188,12 @@ impl Jobs {
         Ok(self.open(record).await?.snapshots().await?)
     }
 
+    /// What the snapshots of a repository cost, remembered until the repository changes; none when it does not answer
+    /// soon.
+    pub async fn known_usage(&self, record: &RepositoryRecord) -> Option<Arc<Usage>> {
+        patient(self.usage(record)).await.ok()
+    }
+
     /// What the snapshots of a repository cost, remembered until the repository changes.
     async fn usage(&self, record: &RepositoryRecord) -> Result<Arc<Usage>> {
         let open = self.open(record).await?;

@@ -100,12 +100,15 @@ async fn listed_partitions_are_all_that_is_taken() {
     assert_eq!(job.state_name(), "FINISHED", "{}", job.status);
     assert_eq!(job.objects_text, "[shop.events PARTITIONS (p1, p3)], [shop.places]");
     let repository = world.repository().await;
-    let row = snapshot::view::detailed_snapshot(&repository, "part", &job.timestamp).await;
+    let usage = repository.usage(&env::rt::CancellationToken::new()).await.unwrap();
+    let row = snapshot::view::detailed_snapshot(&repository, "part", &job.timestamp, Some(&usage)).await;
     let details = row[3].1.clone().unwrap();
     assert_eq!(row[4].1.as_deref(), Some("OK"));
     assert!(details.starts_with("{\n \"backup_objects\""), "{details}");
     let details: serde_json::Value = serde_json::from_str(&details).unwrap();
     assert_eq!(details["backup_objects"]["events"]["partitions"], serde_json::json!(["p1", "p3"]));
+    assert_eq!(details["unique_bytes"].as_u64(), Some(usage.snapshots[0].unique_bytes), "{details}");
+    assert_eq!(details["freed_if_dropped"].as_u64(), Some(usage.freed_by(&["part"])));
     assert!(details["backup_objects"].get("orders").is_none());
     world.nothing_is_left().await;
 }
