@@ -108,6 +108,20 @@ impl World {
     }
 }
 
+/// A file that is written to meanwhile, as it was at one moment: a kill does not leave half of one commit and half of the
+/// next.
+fn at_one_instant(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).unwrap();
+    for _ in 0..10_000 {
+        let again = std::fs::read(path).unwrap();
+        if again == bytes {
+            return bytes;
+        }
+        bytes = again;
+    }
+    panic!("{} changes all the time", path.display());
+}
+
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {
@@ -115,6 +129,8 @@ fn copy(from: &Path, to: &Path) {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);
+        } else if entry.path().extension().is_some_and(|extension| extension == "redb") {
+            std::fs::write(&target, at_one_instant(&entry.path())).unwrap();
         } else if let Err(failed) = std::fs::copy(entry.path(), &target) {
             // A file that was reclaimed in between is one that a kill would not have left either.
             assert_eq!(failed.kind(), std::io::ErrorKind::NotFound);
