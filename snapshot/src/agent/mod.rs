@@ -8,6 +8,8 @@ mod download;
 mod upload;
 mod worker;
 
+pub(crate) use upload::tablet_entry;
+
 use crate::error::{Error, ErrorKind, Result, explain};
 use crate::jobs::Shared;
 use crate::journal::{self, Mirror};

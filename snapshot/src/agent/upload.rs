@@ -5,13 +5,14 @@ use super::worker::Product;
 use crate::coordinator::page_record;
 use crate::error::{Error, Result};
 use crate::live::Meter;
+use crate::source::{SourceFile, SourceImage};
 use catalog::records::TableRecord;
 use catalog::records::job::JobRecord;
 use catalog::records::task::{PartitionShare, TaskRecord, UploadedPartition};
 use catalog::{At, keys};
 use env::ids::{TableId, TabletId};
 use env::rt::CancellationToken;
-use repository::{FileIn, PartitionPages, Session, TableBases, TableSought, TabletEntryIn};
+use repository::{FileIn, OpenFile, PartitionPages, Session, TableBases, TableSought, TabletEntryIn};
 use std::sync::Arc;
 
 pub(super) async fn upload(
@@ -71,27 +72,26 @@ fn entry(context: &JobContext, share: &PartitionShare, bucket: u32, tablet: Tabl
         let (expected, found) = (format!("version {}", share.version), format!("version {}", image.version));
         return Err(Error::corrupt(format!("the pin of tablet {tablet}"), expected, found));
     }
-    let files = image.files.into_iter().map(|file| {
-        let (source, owner, name) = (Arc::clone(&context.node.source), context.job, file.name.clone());
-        let open = move || -> futures::future::BoxFuture<'static, _> {
-            Box::pin(async move { source.open(owner, tablet, &name).await.map_err(repository::Source::from) })
-        };
-        FileIn {
-            id: file.identity,
-            name: file.name,
-            len_bytes: file.len_bytes,
-            crc32: file.crc32,
-            open: Box::new(open),
-        }
-    });
-    Ok(TabletEntryIn {
-        tablet: tablet.0,
-        bucket,
-        version: image.version.0,
-        lineage: image.lineage,
-        meta: image.meta,
-        files: files.collect(),
-    })
+    Ok(tablet_entry(tablet, bucket, image, |name| {
+        let (source, owner, name) = (Arc::clone(&context.node.source), context.job, name.to_owned());
+        Box::new(move || Box::pin(async move { Ok(source.open(owner, tablet, &name).await?) }))
+    }))
+}
+
+/// An image as the repository takes it; `open` gives what opens the file of a name.
+pub(crate) fn tablet_entry(
+    tablet: TabletId,
+    bucket: u32,
+    image: SourceImage,
+    open: impl Fn(&str) -> OpenFile,
+) -> TabletEntryIn {
+    let SourceImage { version, lineage, meta, files } = image;
+    let file = |SourceFile { name, identity, len_bytes, crc32 }| {
+        let open = open(&name);
+        FileIn { name, id: identity, len_bytes, crc32, open }
+    };
+    let files = files.into_iter().map(file).collect();
+    TabletEntryIn { tablet: tablet.0, bucket, version: version.0, lineage, meta, files }
 }
 
 fn uploaded(share: &PartitionShare, pages: &PartitionPages) -> Result<UploadedPartition> {

@@ -3,6 +3,7 @@
 use super::Jobs;
 use super::submit::{BackupGround, RestoreGround};
 use super::upkeep::DropRequest;
+use crate::agent::tablet_entry;
 use crate::error::{Error, ErrorKind, Result, explain};
 use crate::inventory;
 use crate::maintenance;
@@ -13,7 +14,7 @@ use catalog::names;
 use catalog::records::{PartitionEntry, TableRecord};
 use env::ids::{TabletId, Version};
 use env::rt::CancellationToken;
-use repository::{FileIn, SendPreview, TableBases, TableSought, TabletEntryIn};
+use repository::{OpenFile, SendPreview, TableBases, TableSought, TabletEntryIn};
 use std::collections::BTreeSet;
 
 /// Requests that a job makes whatever its size: its session, root page, commit.
@@ -197,21 +198,8 @@ impl Jobs {
     /// A tablet as a backup would hand it to the repository, but for its bytes.
     fn peek(&self, tablet: TabletId, bucket: u32, version: Version) -> Result<Option<TabletEntryIn>> {
         let Some(image) = self.shared.source.peek(tablet, version)? else { return Ok(None) };
-        let files = image.files.into_iter().map(|file| FileIn {
-            id: file.identity,
-            name: file.name,
-            len_bytes: file.len_bytes,
-            crc32: file.crc32,
-            open: Box::new(|| Box::pin(async { Err("a preview opens no file".into()) })),
-        });
-        Ok(Some(TabletEntryIn {
-            tablet: tablet.0,
-            bucket,
-            version: image.version.0,
-            lineage: image.lineage,
-            meta: image.meta,
-            files: files.collect(),
-        }))
+        let unopened = |_: &str| -> OpenFile { Box::new(|| Box::pin(async { Err("a preview opens no file".into()) })) };
+        Ok(Some(tablet_entry(tablet, bucket, image, unopened)))
     }
 
     /// What a RESTORE would make, replace and fetch: a line for each table and one for all; or a line for each thing that
